@@ -1,0 +1,1 @@
+"""Start the command line: `python -m mtlcli` and `torchrun -m mtlcli` end up here."""

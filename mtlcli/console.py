@@ -1,0 +1,170 @@
+"""The only module that prints: results to stdout, everything else to stderr.
+
+With ``--json`` stdout carries one JSON document and nothing else. On ranks other than 0 it is silent.
+rich is imported where it is first needed, so that starting costs nothing.
+"""
+
+import json as _json
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from mtlcli.errors import MtlError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+class _Settings:
+    quiet = False
+    verbose = 0
+    json = False
+
+
+_settings = _Settings()
+_PLAIN_SECONDS = 60.0
+
+
+def set_quiet(value: bool) -> bool:
+    """``-q``: no progress and no remarks; results, warnings and errors stay."""
+    _settings.quiet = value
+    return value
+
+
+def set_verbose(value: int) -> int:
+    """``-v``: details; ``-vv``: also the traceback of a fault."""
+    _settings.verbose = value
+    return value
+
+
+def set_json(value: bool) -> bool:
+    """``--json``: stdout carries one JSON document and nothing else."""
+    _settings.json = value
+    return value
+
+
+def wants_json() -> bool:
+    """Whether a JSON document was asked for."""
+    return _settings.json
+
+
+def wants_traceback() -> bool:
+    """Whether a fault should show where in the code it arose."""
+    return _settings.verbose >= 2
+
+
+def _silent() -> bool:
+    return os.environ.get("RANK", "0") != "0"
+
+
+def _rich(stderr: bool) -> "Console":
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else 120
+    return Console(file=stream, highlight=False, soft_wrap=True, width=width)
+
+
+def is_terminal() -> bool:
+    """Whether a person watches stderr, so that a bar or a live table makes sense."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not _silent()
+
+
+def result(text: str = "") -> None:
+    """A line of the command's result, for a person."""
+    if not (_settings.json or _silent()):
+        print(text, flush=True)
+
+
+def emit(document: Any) -> None:
+    """The command's result for a machine; printed with ``--json`` only."""
+    if _settings.json and not _silent():
+        print(_json.dumps(document, ensure_ascii=False), flush=True)
+
+
+def info(text: str) -> None:
+    """A remark on the way; silent with ``-q``."""
+    if not (_settings.quiet or _silent()):
+        print(text, file=sys.stderr, flush=True)
+
+
+def detail(text: str) -> None:
+    """A remark that only ``-v`` shows."""
+    if _settings.verbose and not _silent():
+        print(text, file=sys.stderr, flush=True)
+
+
+def warn(text: str) -> None:
+    """Something the user should know, though the command goes on."""
+    if not _silent():
+        _styled("warning: ", "yellow", text)
+
+
+def error(fault: MtlError) -> None:
+    """The short message a command ends with; every rank may have one."""
+    _styled("error: ", "bold red", str(fault))
+
+
+def _styled(label: str, style: str, text: str) -> None:
+    if not sys.stderr.isatty() or os.environ.get("NO_COLOR"):
+        print(label + text, file=sys.stderr, flush=True)
+        return
+    from rich.text import Text
+
+    _rich(stderr=True).print(Text.assemble((label, style), text))
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table of the command's result; the first column is text, the others are numbers."""
+    if _settings.json or _silent():
+        return
+    from rich import box
+    from rich.table import Table
+
+    drawn = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD)
+    for index, name in enumerate(columns):
+        drawn.add_column(name, justify="right" if index else "left", no_wrap=True)
+    for row in rows:
+        drawn.add_row(*row)
+    _rich(stderr=False).print(drawn)
+
+
+class Progress:
+    """Counts what is done: a bar on a terminal, elsewhere one plain line a minute."""
+
+    def __init__(self, label: str, total: int | None) -> None:
+        self.label = label
+        self.total = total
+        self.done = 0
+        self._bar: Any = None
+        self._task: Any = None
+        self._began = self._said = time.monotonic()
+
+    def advance(self, count: int = 1) -> None:
+        """``count`` more are done."""
+        self.done += count
+        if self._bar is not None:
+            self._bar.update(self._task, completed=self.done)
+        elif time.monotonic() - self._said >= _PLAIN_SECONDS:
+            self._said = time.monotonic()
+            info(f"{self.label}: {self.done}{self._of_total()}, {self._said - self._began:.0f} s")
+
+    def _of_total(self) -> str:
+        return f" of {self.total}" if self.total else ""
+
+
+@contextmanager
+def progress(label: str, total: int | None = None) -> Iterator[Progress]:
+    """Show the progress of a loop; gone from the screen when the loop is over."""
+    counter = Progress(label, total)
+    if _settings.quiet or not is_terminal():
+        yield counter
+        return
+    from rich.progress import Progress as Bars
+
+    with Bars(console=_rich(stderr=True), transient=True) as bars:
+        counter._bar, counter._task = bars, bars.add_task(label, total=total)
+        yield counter

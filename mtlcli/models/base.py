@@ -1,0 +1,61 @@
+"""What every architecture is to the rest of the program."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+
+class MultiTaskNet(ABC, nn.Module):
+    """Images in, one output per task out; normalisation is the first operation.
+
+    Tensors are named ``backbones.<task>.``, ``fusions.<i>.``, ``shortcuts.<task>.``,
+    ``heads.<task>.``: a single-task network is the case K = 1 and uses the same names.
+
+    Every architecture is built with ``(tasks, backbones, make_head, make_fusion, mean, std, *,
+    options of the recipe)``, where ``backbones`` has the keys that :meth:`backbone_names` asks for,
+    ``make_head(task, channels)`` makes a head and ``make_fusion(channels, signed)`` a fusion.
+
+    :param tasks: task names, in order; outputs keep it.
+    :param mean: of the input channels, in units of 0..1.
+    :param std: of the input channels, in units of 0..1.
+    """
+
+    def __init__(self, tasks: list[str], mean: Iterable[float], std: Iterable[float]) -> None:
+        super().__init__()
+        self.tasks = tasks
+        self.heads = nn.ModuleDict()
+        # 0..255 → (x / 255 - mean) / std as one multiply-add; settings, not weights, so not saved
+        scale = 1.0 / (255.0 * torch.tensor(list(std)))
+        shift = -torch.tensor(list(mean)) / torch.tensor(list(std))
+        self.register_buffer("scale", scale.view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("shift", shift.view(1, 3, 1, 1), persistent=False)
+        self.scale: Tensor
+        self.shift: Tensor
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """``[B, 3, H, W] uint8`` to normalised float32."""
+        return torch.addcmul(self.shift, images.to(self.scale.dtype), self.scale)
+
+    @staticmethod
+    def backbone_names(tasks: list[str]) -> list[str]:
+        """The backbones this architecture is made of: one per task, unless it says otherwise."""
+        return tasks
+
+    @abstractmethod
+    def features(self, images: Tensor) -> dict[str, Tensor]:
+        """Images ``[B, 3, H, W] uint8`` to each task's last features ``[B, C, h, w]``."""
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """Images ``[B, 3, H, W] uint8`` to one output per task."""
+        features = self.features(images)
+        return {task: head(features[task]) for task, head in self.heads.items()}
+
+    def fusion_parameters(self) -> list[nn.Parameter]:
+        """The parameters that only fusing has brought in; they learn at their own rate."""
+        return []
+
+    def last_layers(self) -> list[nn.Module]:
+        """The last layer of each head; they too may learn at their own rate."""
+        return [head.last for head in self.heads.values() if isinstance(head.last, nn.Module)]

@@ -1,0 +1,98 @@
+"""A task kind in one file: head, loss, metrics, decoding. This is what each of them must supply."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from torch import Tensor, nn
+
+from mtlcli.data.manifest import Column
+
+Direction = Literal["min", "max"]
+
+
+@dataclass(frozen=True)
+class Labels:
+    """One task's labels for all rows of a split.
+
+    :param values: ``[N]`` (or ``[N, ...]``), in the task's own dtype; anything where not present.
+    :param present: ``[N] bool``; False where the cell is empty.
+    """
+
+    values: np.ndarray
+    present: np.ndarray
+
+
+class Metrics(ABC):
+    """Streaming scores of one task: every state adds up over batches and ranks.
+
+    ``state`` holds the sums, float64 tensors by name; :meth:`compute` reads nothing else.
+    """
+
+    def __init__(self) -> None:
+        self.state: dict[str, Tensor] = {}
+
+    @abstractmethod
+    def update(self, output: Tensor, target: Tensor, weight: Tensor) -> None:
+        """Add one batch; rows (or pixels) of weight 0 are unlabelled and change nothing."""
+
+    @abstractmethod
+    def compute(self) -> dict[str, float]:
+        """The scores over all that was added; NaN where nothing was."""
+
+
+class Task(ABC):
+    """One thing to predict.
+
+    :param name: the task's name in the recipe; a Python identifier.
+    :param column: what the label column holds.
+    """
+
+    kind: ClassVar[str]
+    #: metric → direction, the leading metric first.
+    directions: ClassVar[dict[str, Direction]]
+
+    def __init__(self, name: str, column: Column) -> None:
+        self.name = name
+        self.column = column
+
+    @property
+    def primary(self) -> str:
+        """The leading metric."""
+        return next(iter(self.directions))
+
+    @abstractmethod
+    def head(self, channels: int) -> nn.Module:
+        """A module ``features [B, channels, h, w] -> output``; its ``last`` is the last layer."""
+
+    @abstractmethod
+    def encode(self, cells: Sequence[str]) -> Labels:
+        """Cells of the CSV to labels.
+
+        :raises DataError: a cell that is neither empty nor of the task's form (value and row).
+        """
+
+    @abstractmethod
+    def loss(self, output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        """The weighted **sum** of the loss over the batch, fp32 scalar.
+
+        :param weight: ``[B] float32``; 0 where the label is missing. Such rows contribute nothing.
+        """
+
+    def count(self, target: Tensor, weight: Tensor) -> Tensor:
+        """What the sum of :meth:`loss` is divided by, over all micro-batches and ranks."""
+        return weight.sum()
+
+    @abstractmethod
+    def metrics(self) -> Metrics:
+        """Fresh streaming metrics, with the keys of ``directions``."""
+
+    @abstractmethod
+    def decode(self, output: Tensor) -> list[dict[str, Any]]:
+        """Outputs ``[B, ...]`` to plain Python values, one dict per image."""
+
+    @abstractmethod
+    def caption(self, decoded: dict[str, Any]) -> str:
+        """A few words for a person: ``female 0.98``, ``31 ±5``."""
