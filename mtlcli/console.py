@@ -1,7 +1,7 @@
 """The only module that prints: results to stdout, everything else to stderr.
 
-With ``--json`` stdout carries one JSON document and nothing else. On ranks other than 0 it is silent.
-rich is imported where it is first needed, so that starting costs nothing.
+With ``--json`` stdout carries one JSON document and nothing else. On ranks other than 0 it is
+silent. rich is imported where it is first needed, so that starting costs nothing.
 """
 
 import json as _json
@@ -168,3 +168,65 @@ def progress(label: str, total: int | None = None) -> Iterator[Progress]:
     with Bars(console=_rich(stderr=True), transient=True) as bars:
         counter._bar, counter._task = bars, bars.add_task(label, total=total)
         yield counter
+
+
+class Ledger:
+    """The live view of a training: a line per scored epoch, and below it, on a terminal, a bar.
+
+    :param columns: heading → width.
+    """
+
+    def __init__(self, columns: dict[str, int], bars: Any = None, task: Any = None) -> None:
+        self.columns = columns
+        self._bars, self._task = bars, task
+        self._began = self._said = time.monotonic()
+        self._first: int | None = None
+        self.row(list(columns))
+
+    def row(self, cells: Sequence[str]) -> None:
+        """A finished line, right-aligned below its heading."""
+        pairs = zip(cells, self.columns.values(), strict=True)
+        line = "  ".join(cell.rjust(width) for cell, width in pairs)
+        if self._bars is not None:
+            self._bars.console.print(line, markup=False)
+        else:
+            info(line)
+
+    def step(self, done: int, total: int, text: str) -> None:
+        """``done`` of ``total`` steps are made."""
+        now = time.monotonic()
+        if self._first is None:
+            self._first, self._began = done - 1, now
+        if self._bars is not None:
+            self._bars.update(self._task, completed=done, total=total, description=text)
+        elif now - self._said >= _PLAIN_SECONDS:
+            self._said = now
+            rate = (done - self._first) / max(now - self._began, 1e-9)
+            info(f"step {done} of {total}  {text}  ETA {duration((total - done) / rate)}")
+
+
+def duration(seconds: float) -> str:
+    """``45 s``, ``12 min``, ``3 h 20 min``."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
+@contextmanager
+def ledger(columns: dict[str, int]) -> Iterator[Ledger]:
+    """Follow a training; see :class:`Ledger`."""
+    if _settings.quiet or not is_terminal():
+        yield Ledger(columns)
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    parts = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Bars(*parts, console=_rich(stderr=True), transient=True) as bars:
+        yield Ledger(columns, bars, bars.add_task("starting", total=None))

@@ -1,8 +1,8 @@
 """The dataset folder: ``dataset.toml`` and one CSV per split. Training reads nothing else.
 
 CSV columns: ``image`` (relative to the root), an optional box ``x_min,y_min,x_max,y_max`` in pixels
-of that image, an optional ``group`` (subject, scene or clip: splits never share one), then one column
-per label. An empty cell means unlabelled. No torch here.
+of that image, an optional ``group`` (subject, scene or clip: splits never share one), then one
+column per label. An empty cell means unlabelled. No torch here.
 """
 
 import hashlib
@@ -88,7 +88,7 @@ class Dataset:
     def read(self, split: str) -> "pd.DataFrame":
         """The rows of a split; every cell is text, an empty one is ``""``.
 
-        :raises DataError: the split or its ``image`` column is missing.
+        :raises DataError: the split or its ``image`` column is missing, or it cannot be read.
         """
         import pandas as pd
 
@@ -98,7 +98,10 @@ class Dataset:
                 f"dataset {self.name!r} has no split {split!r}", where=path,
                 hint=f"it has: {', '.join(self.splits) or 'none'}",
             )  # fmt: skip
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+        try:
+            frame = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8").fillna("")
+        except (ValueError, OSError) as fault:  # pandas' own faults are ValueErrors
+            raise DataError(f"the CSV cannot be read: {fault}", where=path) from None
         if "image" not in frame.columns:
             raise DataError("the CSV has no column 'image'", where=path)
         return frame
@@ -114,14 +117,15 @@ def load(folder: Path | str) -> Dataset:
     if not path.is_file():
         raise DataError(
             f"there is no dataset folder at {folder}", where=path,
-            hint="make it with `mtl prepare`, or point `data` at the folder that holds dataset.toml",
+            hint="make it with `mtl prepare`, or point `data` at the folder with a dataset.toml",
         )  # fmt: skip
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
         return _from_plain(folder, raw)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as fault:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
+        what = f"there is no key {fault}" if isinstance(fault, KeyError) else fault
         raise DataError(
-            f"dataset.toml cannot be read: {fault}", where=path,
+            f"dataset.toml cannot be read: {what}", where=path,
             hint="run `mtl prepare` again to write it anew",
         ) from None  # fmt: skip
 

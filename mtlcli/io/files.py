@@ -4,17 +4,25 @@ import contextlib
 import errno
 import hashlib
 import os
-import tempfile
+import secrets
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mtlcli.errors import DataError
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _create_beside(target: Path) -> tuple[Path, int]:
+    """A new empty file in the folder of ``target``, and its mode.
+
+    The system applies the umask; asking for it would set it for a moment, in every thread.
+    """
+    aside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
+    handle = os.open(aside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+    try:
+        return aside, stat.S_IMODE(os.fstat(handle).st_mode)
+    finally:
+        os.close(handle)
 
 
 @contextlib.contextmanager
@@ -27,11 +35,15 @@ def _explained(path: Path) -> Iterator[None]:
         raise DataError(f"cannot write {path}: {fault.strerror or fault}", hint=hint) from fault
 
 
-def replace_atomically(path: Path, write: Callable[[Path], object]) -> None:
+def replace_atomically(
+    path: Path, write: Callable[[Path], object], *, durable: bool = True
+) -> None:
     """Let ``write`` fill a file aside, sync it, and put it in the place of ``path``.
 
     A symbolic link is followed, so that the link stays; the mode is the umask's.
 
+    :param durable: sync to the disk before the swap; without it, for the many small files that a
+        second run checks and can make again, a power cut may leave an empty one.
     :raises DataError: the disk is full, or the path cannot be written.
     """
     target = path.resolve()
@@ -39,17 +51,17 @@ def replace_atomically(path: Path, write: Callable[[Path], object]) -> None:
         if target.exists() and not target.is_file():
             raise DataError(f"{path} is not a plain file, so it is not overwritten")
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
-        os.close(handle)
-        aside = Path(name)
+        aside, mode = _create_beside(target)
         try:
             write(aside)
-            aside.chmod(0o666 & ~_umask())
-            sync(aside)
+            aside.chmod(mode)
+            if durable:
+                sync(aside)
             aside.replace(target)
         finally:
             aside.unlink(missing_ok=True)
-        sync(target.parent)
+        if durable:
+            sync(target.parent)
 
 
 def sync(path: Path) -> None:

@@ -1,10 +1,18 @@
 """What every architecture is to the rest of the program."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
+
+from mtlcli.errors import UsageError
+from mtlcli.models.backbones.base import Backbone
+from mtlcli.models.fusions.base import Fusion
+
+Backbones = Mapping[str, Backbone]
+MakeHead = Callable[[str, int], nn.Module]
+MakeFusion = Callable[[list[int], bool], Fusion]
 
 
 class MultiTaskNet(ABC, nn.Module):
@@ -20,10 +28,12 @@ class MultiTaskNet(ABC, nn.Module):
     :param tasks: task names, in order; outputs keep it.
     :param mean: of the input channels, in units of 0..1.
     :param std: of the input channels, in units of 0..1.
+    :raises UsageError: a task has a name that PyTorch keeps for itself, such as ``type``.
     """
 
     def __init__(self, tasks: list[str], mean: Iterable[float], std: Iterable[float]) -> None:
         super().__init__()
+        _check_names(tasks)
         self.tasks = tasks
         self.heads = nn.ModuleDict()
         # 0..255 → (x / 255 - mean) / std as one multiply-add; settings, not weights, so not saved
@@ -56,6 +66,16 @@ class MultiTaskNet(ABC, nn.Module):
         """The parameters that only fusing has brought in; they learn at their own rate."""
         return []
 
+    def fusion_norms(self) -> list[nn.BatchNorm2d]:
+        """Batch norms that only fusing has brought in, which calibration may set."""
+        return []
+
     def last_layers(self) -> list[nn.Module]:
         """The last layer of each head; they too may learn at their own rate."""
         return [head.last for head in self.heads.values() if isinstance(head.last, nn.Module)]
+
+
+def _check_names(tasks: list[str]) -> None:
+    for task in tasks:
+        if hasattr(nn.ModuleDict, task) or not task.isidentifier():
+            raise UsageError(f"a task cannot be called {task!r}", hint=f"rename it {task}_task")

@@ -1,5 +1,8 @@
-"""A preparer turns raw files into a dataset folder. The workflow does what all of them need:
-it runs ``make`` in parallel, resumes, splits, writes the CSVs, ``bad.csv`` and ``preview.jpg``."""
+"""A preparer turns raw files into a dataset folder.
+
+The workflow does what all of them need: it runs ``make`` in parallel, resumes, splits, writes the
+CSVs, ``bad.csv`` and ``preview.jpg``. It calls ``scan`` first; every other method may rely on it.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -14,7 +17,8 @@ from mtlcli.data.manifest import Column
 class Item:
     """One row to be.
 
-    :param image: the raw picture, relative to the preparer's ``root``.
+    :param image: the raw picture, relative to the preparer's ``root``; what :meth:`Preparer.make`
+        returns is relative to :meth:`Preparer.image_root`.
     :param labels: column → cell text; an empty text means unlabelled.
     :param box: ``(x_min, y_min, x_max, y_max)`` in pixels of the picture.
     :param group: subject, scene or clip; splits never share one.
@@ -38,10 +42,14 @@ class Bad:
 
 @dataclass
 class Scan:
-    """What the raw files hold, in a stable order."""
+    """What the raw files hold, in a stable order.
+
+    :param left_out: reason → number of rows left out by choice (a protocol, a filter), no faults.
+    """
 
     items: list[Item] = field(default_factory=list)
     bad: list[Bad] = field(default_factory=list)
+    left_out: dict[str, int] = field(default_factory=dict)
 
 
 class Preparer(ABC):
@@ -56,8 +64,22 @@ class Preparer(ABC):
     title: ClassVar[str]
     sources: ClassVar[tuple[str, ...]] = ()
     licence: ClassVar[str] = ""
+    #: what the user must have, in a few words, for the list that ``mtl prepare`` prints.
+    needs: ClassVar[str] = "its raw files: --root DIR"
+    #: whether it is made without raw files, so that there is no ``--root``.
+    from_nothing: ClassVar[bool] = False
+    #: how the raw files are called where they stand without ``--root``, such as ``FILE.csv``.
+    argument: ClassVar[str] = ""
+    #: what follows ``mtl prepare NAME`` in the two examples of the help.
+    examples: ClassVar[tuple[str, ...]] = ("--root DIR", "--root DIR --limit 200")
+    #: the shipped recipe to start with, where there is one.
+    recipe: ClassVar[str] = ""
     #: what the pictures show: ``faces``, ``scenes`` or nothing in particular.
     images: ClassVar[str] = ""
+    #: what a picture shows around the face (or its box) on each side, in box widths.
+    margin: float = 0.0
+    #: all that is random follows it; the workflow sets it before ``scan``.
+    seed: int = 0
 
     def __init__(self, root: Path | None, out: Path) -> None:
         self.root = root
@@ -81,6 +103,11 @@ class Preparer(ABC):
             raise LookupError("a preparer without raw files says itself where its pictures lie")
         return self.root
 
+    def raw(self, item: Item) -> Path | None:
+        """The raw file of a row, None where there is none; its size is part of what a resumed run
+        compares, so that a mended file is read again."""
+        return None if self.root is None else self.root / item.image
+
     def make(self, item: Item) -> Item | Bad:
         """Check (or write) one picture; runs in worker processes, so it must be picklable.
 
@@ -97,6 +124,14 @@ class Preparer(ABC):
         from mtlcli.data.preparers.splits import assign
 
         return assign(items, seed, strata=next(iter(self.columns())))
+
+    def finish(self, items: Sequence[Item], splits: Sequence[str]) -> None:  # noqa: B027 (optional)
+        """Write what this dataset wants beside the CSVs; called once, in the main process, before
+        ``dataset.toml`` says that all is there.
+
+        :param items: the final rows, as :meth:`make` returned them, in the order of the CSVs.
+        :param splits: the split of each row.
+        """
 
     def settings(self) -> dict[str, Any]:
         """The options that shaped the result, for ``dataset.toml``."""

@@ -20,3 +20,7 @@ class Fusion(ABC, nn.Module):
     @abstractmethod
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
         """K maps ``[B, C_k, H, W]`` of one resolution to K maps of the same shapes."""
+
+    def norms(self) -> list[nn.BatchNorm2d]:
+        """The batch norms that :mod:`mtlcli.models.calibration` sets to what they meet."""
+        return [module for module in self.modules() if isinstance(module, nn.BatchNorm2d)]

@@ -1,0 +1,110 @@
+"""``mtl eval``."""
+
+import math
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mtlcli import console
+from mtlcli.commands.options import Device, Json, Quiet, Verbose, examples
+
+if TYPE_CHECKING:
+    from mtlcli.workflows.evaluate import Report
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the app."""
+    app.command(
+        "eval",
+        epilog=examples(
+            "mtl eval nddr", 'mtl eval runs/utkface-nddr-001 --split val --require "age.mae<=6"'
+        ),
+    )(evaluate)
+
+
+def evaluate(
+    model: Annotated[str, typer.Argument(help="A checkpoint (with or without .st) or a run.")],
+    data: Annotated[
+        list[str] | None, typer.Option("--data", help="Dataset folders; left out, the model's own.")
+    ] = None,
+    split: Annotated[str, typer.Option("--split", help="train, val or test.")] = "test",
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--against",
+            metavar="MODEL",
+            help="Single-task networks to compare with, once for each; left out, the parents.",
+        ),
+    ] = None,
+    require: Annotated[
+        list[str] | None,
+        typer.Option("--require", metavar="BOUND", help="age.mae<=5: exit with 6 if not kept."),
+    ] = None,
+    batch: Annotated[int, typer.Option("--batch", min=1, help="Images at once.")] = 64,
+    device: Device = "auto",
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Score a network on a split, beside the networks it came from."""
+    from mtlcli.data import manifest
+    from mtlcli.io.checkpoint import read_header
+    from mtlcli.io.run_dir import find_checkpoint
+
+    path = find_checkpoint(model)
+    header = read_header(path)
+    rivals = None if against is None else [find_checkpoint(name) for name in against]
+    for folder in data or header["recipe"]["data"]:
+        manifest.load(folder)
+    from mtlcli.workflows import evaluate as work
+
+    for gate in require or []:
+        work.parse_gate(gate)
+    report = work.evaluate_checkpoint(
+        path, data=data or (), split=split, against=rivals, device=device, batch=batch
+    )
+    console.emit(report.plain())
+    _show(report)
+    work.check_gates(report, require or [])
+
+
+def _show(report: "Report") -> None:
+    rows = []
+    for task, directions in report.directions.items():
+        base = report.baseline.get(task, {})
+        for metric, direction in directions.items():
+            value = report.model.scores.metrics[task][metric]
+            rows.append(_row(task, metric, direction, value, base.get(metric, math.nan)))
+    alone = not report.baselines
+    columns = ["task", "metric", "better", report.model.name]
+    if not alone:
+        columns[3:3] = ["single"]
+        columns.append("change")
+    title = f"{report.model.name} on {report.split} ({_labels(report)})"
+    console.table(title, columns, [_without_baseline(r) if alone else r for r in rows])
+    if not alone:
+        console.result(f"Δm {report.delta_m:+.2%} against {_names(report)}")
+    if report.model.scores.bad:
+        console.warn(f"{report.model.scores.bad} pictures could not be read and were not scored")
+    console.result(f"saved {report.saved}")
+
+
+def _row(task: str, metric: str, direction: str, value: float, base: float) -> list[str]:
+    from mtlcli.commands.numbers import change, score
+
+    sign = 1 if direction == "max" else -1
+    better = "higher" if direction == "max" else "lower"
+    return [task, metric, better, score(base), score(value), change(value, base, sign)]
+
+
+def _without_baseline(row: list[str]) -> list[str]:
+    return [*row[:3], row[4]]
+
+
+def _labels(report: "Report") -> str:
+    counts = report.model.scores.counts
+    return ", ".join(f"{count:.0f} {task}" for task, count in counts.items()) + " labels"
+
+
+def _names(report: "Report") -> str:
+    return ", ".join(f"{b.name} ({b.epochs} epochs)" for b in report.baselines)

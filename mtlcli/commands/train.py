@@ -1,0 +1,217 @@
+"""``mtl train-single``, ``mtl train-mtl``, ``mtl resume``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mtlcli import console
+from mtlcli.commands.options import Device, DryRun, Json, Quiet, Verbose, examples
+from mtlcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from mtlcli.recipe.schema import Recipe
+    from mtlcli.workflows.checks import Ready
+    from mtlcli.workflows.train import Outcome
+
+Out = Annotated[
+    str | None,
+    typer.Option("-o", "--out", metavar="NAME", help="Also save the best checkpoint as NAME.st."),
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[KEY=VALUE]...", help="Changes to the recipe: train.epochs=5"),
+]
+Init = Annotated[
+    str | None,
+    typer.Option("--init", metavar="MODEL", help="Start from this checkpoint's weights and model."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to the app."""
+    app.command(
+        "train-single",
+        epilog=examples(
+            "mtl train-single utkface/gender -o gender",
+            "mtl train-single my.toml train.epochs=5 train.lr=0.02",
+        ),
+    )(train_single)
+    app.command(
+        "train-mtl",
+        epilog=examples(
+            "mtl train-mtl nddr.st", "mtl train-mtl utkface/nddr --init nddr.st -o best"
+        ),
+    )(train_mtl)
+    app.command(
+        "resume", epilog=examples("mtl resume", "mtl resume runs/utkface-age-001 --epochs +10")
+    )(resume)
+
+
+def train_single(
+    recipe: Annotated[str, typer.Argument(help="A recipe: a path, or a name of `mtl recipes ls`.")],
+    overrides: Overrides = None,
+    out: Out = None,
+    init: Init = None,
+    dry_run: DryRun = False,
+    device: Device = "auto",
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Train a network for one task."""
+    from mtlcli.recipe import load
+
+    loaded = load.load(recipe, overrides or [])
+    if len(loaded.recipe.tasks) > 1:
+        raise UsageError(
+            f"{recipe} has the tasks {', '.join(loaded.recipe.tasks)}; train-single takes one",
+            hint=f"mtl train-mtl {recipe}",
+        )
+    _train(loaded.recipe, loaded.name, init, out, dry_run, device)
+
+
+def train_mtl(
+    recipe: Annotated[
+        str, typer.Argument(help="A recipe, or a fused checkpoint, which carries its own.")
+    ],
+    overrides: Overrides = None,
+    out: Out = None,
+    init: Init = None,
+    dry_run: DryRun = False,
+    device: Device = "auto",
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Train one network for several tasks."""
+    from mtlcli.io import checkpoint
+    from mtlcli.recipe import load
+
+    if recipe.endswith(checkpoint.SUFFIX):
+        if init is not None:
+            raise UsageError(
+                "a checkpoint is given twice", hint=f"mtl train-mtl RECIPE --init {init}"
+            )
+        header = checkpoint.read_header(Path(recipe))
+        made, name, init = (
+            load.from_plain(header["recipe"], overrides or []),
+            Path(recipe).stem,
+            recipe,
+        )
+    else:
+        loaded = load.load(recipe, overrides or [])
+        made, name = loaded.recipe, loaded.name
+    if len(made.tasks) == 1:
+        raise UsageError(f"{recipe} has one task only", hint=f"mtl train-single {recipe}")
+    _train(made, name, init, out, dry_run, device)
+
+
+def resume(
+    run: Annotated[
+        str | None, typer.Argument(help="A run's folder or name; left out, the newest unfinished.")
+    ] = None,
+    epochs: Annotated[
+        str | None, typer.Option("--epochs", help="+20: that many more; 40: up to that many.")
+    ] = None,
+    out: Out = None,
+    device: Device = "auto",
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+) -> None:
+    """Go on with an interrupted run, or train a finished one longer."""
+    from mtlcli.io.run_dir import find_run
+    from mtlcli.recipe import load
+
+    found = find_run(run)
+    recipe = load.load(str(found.recipe)).recipe
+    changes = _extension(recipe, epochs)
+    finished = found.status().get("state") == "done"
+    if finished and not changes:
+        raise UsageError(
+            f"{found.path} is finished", hint=f"mtl resume {found.path} --epochs +10 trains on"
+        )
+    recipe = load.from_plain(recipe.plain(), changes)
+    from mtlcli.workflows import checks
+
+    ready = checks.check(recipe)
+    from mtlcli.workflows.train import Start, train
+
+    name = str(found.status().get("name", found.path.name))
+    outcome = train(ready, name, Start(run=found), device=device, save_as=_target(out))
+    _report(outcome, ready)
+
+
+def _extension(recipe: "Recipe", epochs: str | None) -> list[str]:
+    if epochs is None:
+        return []
+    if recipe.train.steps:
+        raise UsageError(
+            "the recipe counts steps, not epochs", hint="train anew with train.steps=…"
+        )
+    number = epochs.removeprefix("+")
+    if not number.isdigit():
+        raise UsageError(f"--epochs {epochs} is not a number", hint="--epochs +10")
+    total = int(number) + (recipe.train.epochs if epochs.startswith("+") else 0)
+    if total <= recipe.train.epochs:
+        raise UsageError(f"the run has {recipe.train.epochs} epochs already", hint="--epochs +10")
+    return [f"train.epochs={total}"]
+
+
+def _target(out: str | None) -> Path | None:
+    from mtlcli.io.checkpoint import with_suffix
+
+    return None if out is None else with_suffix(out)
+
+
+def _train(
+    recipe: "Recipe", name: str, init: str | None, out: str | None, dry_run: bool, device: str
+) -> None:
+    from mtlcli.io.run_dir import find_checkpoint
+    from mtlcli.workflows import checks
+
+    start = None if init is None else find_checkpoint(init)
+    ready = checks.check(recipe)
+    if dry_run:
+        _show_plan(ready, name, start)
+        return
+    from mtlcli.workflows.train import Start, train
+
+    _report(train(ready, name, Start(init=start), device=device, save_as=_target(out)), ready)
+
+
+def _show_plan(ready: "Ready", name: str, init: Path | None) -> None:
+    from mtlcli.io.toml import dumps
+
+    spec = ready.recipe.train
+    rows = {d.name: {s: split.rows for s, split in d.splits.items()} for d in ready.datasets}
+    total = sum(splits.get("train", 0) for splits in rows.values())
+    steps = spec.steps or spec.epochs * max(1, total // spec.batch)
+    console.emit({"recipe": ready.recipe.plain(), "rows": rows, "steps": steps, "init": str(init)})
+    console.result(dumps(ready.recipe.plain()))
+    for dataset, splits in rows.items():
+        console.result(f"{dataset}: " + ", ".join(f"{n} {s}" for s, n in splits.items()))
+    console.result(f"{steps} steps of {spec.batch} images; would write runs/{name}-NNN/")
+
+
+def _report(outcome: "Outcome", ready: "Ready") -> None:
+    run, tasks = outcome.run, list(ready.recipe.tasks)
+    best = outcome.saved or run.best
+    document: dict[str, Any] = {
+        "schema": "mtl.train/1",
+        "run": str(run.path),
+        "checkpoint": str(best),
+        "best_epoch": outcome.best_epoch,
+        "epochs": outcome.epochs,
+        "scores": {"val": outcome.scores},
+    }
+    console.emit(document)
+    for task, metrics in outcome.scores.items():
+        line = "  ".join(f"{metric} {value:.4g}" for metric, value in metrics.items())
+        console.result(f"{task}: {line}")
+    console.result(f"best of {outcome.epochs} epochs: {outcome.best_epoch}, on val; saved {best}")
+    if len(tasks) == 1:
+        console.result(f"next: mtl fuse {best} OTHER.st -o nddr")
+    else:
+        console.result(f"next: mtl eval {best}")

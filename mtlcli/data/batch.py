@@ -1,0 +1,80 @@
+"""What worker processes return, and what training and evaluation take."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+#: a row and why its picture cannot be used.
+Bad = tuple[int, str]
+
+
+@dataclass
+class Pixels:
+    """The pictures of a batch that could be used, and the others' reasons.
+
+    :param images: ``[B, 3, S, S] uint8``.
+    :param index: their rows, ``[B] int64``.
+    """
+
+    images: "Tensor"
+    index: np.ndarray
+    bad: list[Bad]
+
+    def pin_memory(self) -> "Pixels":
+        """In page-locked memory; DataLoader calls it."""
+        return replace(self, images=self.images.pin_memory())
+
+
+@dataclass
+class Batch:
+    """Pictures with their labels; B can be less than asked for where pictures are bad.
+
+    :param images: ``[B, 3, S, S] uint8``.
+    :param targets: per task ``[B, ...]``; anything where the weight is 0.
+    :param weights: per task ``[B] float32``: 1 where the label is there, 0 where it is missing.
+    :param index: the rows, ``[B] int64``.
+    :param bad: rows left out since the last batch, with their reasons.
+    :param step: position in the epoch; a run stopped after it goes on at ``step + 1``.
+    """
+
+    images: "Tensor"
+    targets: dict[str, "Tensor"]
+    weights: dict[str, "Tensor"]
+    index: "Tensor"
+    bad: list[Bad]
+    step: int = 0
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def to(self, device: "torch.device | str") -> "Batch":
+        """On the device; a copy from page-locked memory does not wait."""
+        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def pin_memory(self) -> "Batch":
+        """In page-locked memory."""
+        return self._each(lambda tensor: tensor.pin_memory())
+
+    def parts(self, count: int) -> list["Batch"]:
+        """``count`` nearly equal parts or fewer, none of them empty; no memory is copied."""
+        count = max(1, min(count, len(self)))
+        edges = [len(self) * i // count for i in range(count + 1)]
+        cuts = [itemgetter(slice(a, b)) for a, b in pairwise(edges)]
+        return [replace(self._each(cut), bad=[]) for cut in cuts]
+
+    def _each(self, change: "Callable[[Tensor], Tensor]") -> "Batch":
+        return replace(
+            self,
+            images=change(self.images),
+            targets={task: change(tensor) for task, tensor in self.targets.items()},
+            weights={task: change(tensor) for task, tensor in self.weights.items()},
+            index=change(self.index),
+        )

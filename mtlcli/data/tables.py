@@ -1,0 +1,70 @@
+"""From the text cells of dataset tables to the arrays that training reads."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import numpy as np
+
+from mtlcli.data.manifest import BOX
+from mtlcli.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_HEAD = 2  # the CSV line of the first row
+
+
+class Labelled(Protocol):
+    """One task's labels for all rows: ``values [N, ...]`` and ``present [N] bool``."""
+
+    @property
+    def values(self) -> np.ndarray: ...
+    @property
+    def present(self) -> np.ndarray: ...
+
+
+#: turns the cells of a label column into labels.
+Encoder = Callable[[Sequence[str]], Labelled]
+
+
+class LabelArrays(NamedTuple):
+    """One task's labels over all datasets."""
+
+    values: np.ndarray
+    present: np.ndarray
+
+
+def label_arrays(frames: Sequence["pd.DataFrame"], column: str, encode: Encoder) -> LabelArrays:
+    """The labels of all tables one after another; a table without the column is unlabelled."""
+    parts = [encode(_cells(frame, column)) for frame in frames]
+    return LabelArrays(
+        np.concatenate([part.values for part in parts]),
+        np.concatenate([part.present for part in parts]),
+    )
+
+
+def box_array(frame: "pd.DataFrame") -> np.ndarray:
+    """The boxes of a table, ``[N, 4] float32``; NaN where a row has none.
+
+    :raises DataError: a box is not four numbers (value and line).
+    """
+    boxes = np.full((len(frame), len(BOX)), np.nan, np.float32)
+    columns = [_cells(frame, name) for name in BOX]
+    for row, texts in enumerate(zip(*columns, strict=True)):
+        if any(texts):
+            boxes[row] = _box(texts, row)
+    return boxes
+
+
+def _cells(frame: "pd.DataFrame", column: str) -> list[str]:
+    return frame[column].tolist() if column in frame.columns else [""] * len(frame)
+
+
+def _box(texts: Sequence[str], row: int) -> list[float]:
+    try:
+        return [float(text) for text in texts]
+    except ValueError:
+        raise DataError(
+            f"the box {','.join(texts)!r} is not four numbers",
+            where=f"line {row + _HEAD}, columns {','.join(BOX)}",
+        ) from None

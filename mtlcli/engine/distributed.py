@@ -1,0 +1,131 @@
+"""Ranks: join those that ``torchrun`` started, sum over them, share batch statistics."""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+
+@dataclass(frozen=True)
+class World:
+    """This process among ``size`` equal ones, and its device."""
+
+    device: torch.device
+    rank: int = 0
+    size: int = 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this rank writes files."""
+        return self.rank == 0
+
+    def sum(self, tensor: Tensor) -> Tensor:
+        """The sum over all ranks, in place where there are several."""
+        if self.size == 1:
+            return tensor
+        moved = tensor.to(self.device)
+        dist.all_reduce(moved)
+        return moved.to(tensor.device)
+
+    def any(self, flag: bool) -> bool:
+        """Whether the flag is set on any rank."""
+        return bool(self.sum(torch.tensor(float(flag))).item())
+
+    def wait(self) -> None:
+        """Until all ranks are here."""
+        if self.size > 1:
+            dist.barrier()
+
+
+def join(device: torch.device) -> World:
+    """Join the process group if ``torchrun`` made one; else be alone."""
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1:
+        return World(device)
+    if device.type == "cuda":
+        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(device)
+    if not dist.is_initialized():
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    return World(device, dist.get_rank(), dist.get_world_size())
+
+
+def leave(world: World) -> None:
+    """End the process group."""
+    if world.size > 1 and dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def replicate(module: nn.Module, world: World) -> nn.Module:
+    """Wrap for data-parallel training where there are several ranks."""
+    if world.size == 1:
+        return module
+    ids = [world.device.index] if world.device.type == "cuda" else None
+    return DistributedDataParallel(module, device_ids=ids)
+
+
+class _SumOverRanks(torch.autograd.Function):
+    """All-reduce whose gradient is an all-reduce."""
+
+    @staticmethod
+    def forward(ctx: Any, tensor: Tensor) -> Tensor:
+        total = tensor.clone()
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        total = gradients[0].clone()
+        dist.all_reduce(total)
+        return total
+
+
+class GlobalBatchNorm2d(nn.BatchNorm2d):
+    """Batch norm over all ranks' batches, on any device (torch's own needs CUDA).
+
+    The mean and the variance of the whole batch are formed in two passes, so that the result equals
+    that of one rank with the same global batch up to rounding.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        if not self.training or not dist.is_initialized():
+            return super().forward(input)
+        x = input.float()
+        local = torch.cat([x.sum((0, 2, 3)), x.new_tensor([x.numel() / x.shape[1]])])
+        total = _SumOverRanks.apply(local)
+        count, mean = total[-1], total[:-1] / total[-1]
+        centred = x - mean.view(1, -1, 1, 1)
+        variance = _SumOverRanks.apply(centred.square().sum((0, 2, 3))) / count
+        self._track(mean.detach(), variance.detach() * count / (count - 1))
+        scale = self.weight * (variance + self.eps).rsqrt()
+        normalised = centred * scale.view(1, -1, 1, 1) + self.bias.view(1, -1, 1, 1)
+        out: Tensor = normalised.to(input.dtype)
+        return out
+
+    def _track(self, mean: Tensor, variance: Tensor) -> None:
+        if self.running_mean is None or self.running_var is None:
+            return
+        momentum = 0.1 if self.momentum is None else self.momentum
+        self.running_mean.lerp_(mean, momentum)
+        self.running_var.lerp_(variance, momentum)
+        if self.num_batches_tracked is not None:
+            self.num_batches_tracked.add_(1)
+
+
+def share_batch_statistics(module: nn.Module) -> nn.Module:
+    """Turn every 2-d batch norm into one over all ranks; weights and names stay."""
+    for name, child in module.named_children():
+        if type(child) is nn.BatchNorm2d:
+            new = GlobalBatchNorm2d(
+                child.num_features, child.eps, child.momentum, child.affine,
+                child.track_running_stats,
+            )  # fmt: skip
+            new.load_state_dict(child.state_dict())
+            setattr(module, name, new)
+        else:
+            share_batch_statistics(child)
+    return module

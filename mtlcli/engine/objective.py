@@ -1,0 +1,45 @@
+"""Network, task losses and weighting as one module: the one thing that DDP wraps."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from mtlcli.balancing.base import Weighting
+from mtlcli.models.base import MultiTaskNet
+from mtlcli.tasks.base import Task
+
+
+class Objective(nn.Module):
+    """Images and labels in, the scalar to descend out."""
+
+    def __init__(self, net: MultiTaskNet, tasks: Mapping[str, Task], weighting: Weighting) -> None:
+        super().__init__()
+        self.net = net
+        self.weighting = weighting
+        self.tasks = dict(tasks)
+
+    def forward(
+        self,
+        images: Tensor,
+        targets: Mapping[str, Tensor],
+        weights: Mapping[str, Tensor],
+        counts: Mapping[str, float],
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """One pass.
+
+        :param images: ``[B, 3, H, W] uint8``.
+        :param counts: what each task's loss sum is divided by: the labels of the whole batch, over
+            all its parts and ranks. A task without any is left out.
+        :returns: the scalar, and each present task's share of its mean loss.
+        """
+        outputs = self.net(images)
+        losses: dict[str, Tensor] = {}
+        absent: list[Tensor] = []
+        for name, task in self.tasks.items():
+            if counts[name] > 0:
+                losses[name] = task.loss(outputs[name], targets[name], weights[name]) / counts[name]
+            else:
+                absent.append(outputs[name].sum() * 0)  # so that DDP sees every parameter used
+        parts = ([self.weighting(losses)] if losses else []) + absent
+        return torch.stack(parts).sum(), losses

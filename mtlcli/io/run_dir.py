@@ -1,0 +1,172 @@
+"""The run folder: the names of all its files, and how runs and checkpoints are found."""
+
+import csv
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mtlcli.errors import MissingError
+from mtlcli.io import checkpoint, files
+
+
+def runs_root() -> Path:
+    """Where runs are written: ``$MTL_RUNS``, else ``runs`` in the current folder."""
+    return Path(os.environ.get("MTL_RUNS", "runs"))
+
+
+@dataclass(frozen=True)
+class RunDir:
+    """One run's folder."""
+
+    path: Path
+
+    @property
+    def recipe(self) -> Path:
+        """The recipe with every key resolved."""
+        return self.path / "recipe.toml"
+
+    @property
+    def environment(self) -> Path:
+        """Versions, hardware, data hashes, command line."""
+        return self.path / "env.json"
+
+    @property
+    def metrics(self) -> Path:
+        """One row per scored epoch."""
+        return self.path / "metrics.csv"
+
+    @property
+    def best(self) -> Path:
+        """The best checkpoint by the recipe's metric."""
+        return self.path / "best.st"
+
+    @property
+    def last(self) -> Path:
+        """The checkpoint after the last epoch."""
+        return self.path / "last.st"
+
+    @property
+    def state(self) -> Path:
+        """What a restart needs."""
+        return self.path / "state.st"
+
+    @property
+    def status_file(self) -> Path:
+        """Whether it runs, is done, failed or was interrupted."""
+        return self.path / "status.json"
+
+    @property
+    def plots(self) -> Path:
+        """Pictures."""
+        return self.path / "plots"
+
+    def status(self) -> dict[str, Any]:
+        """The content of ``status.json``; empty where there is none."""
+        if not self.status_file.is_file():
+            return {}
+        content: dict[str, Any] = json.loads(self.status_file.read_text(encoding="utf-8"))
+        return content
+
+    def set_status(self, **fields: Any) -> None:
+        """Change some fields of ``status.json``."""
+        write_json(self.status_file, {**self.status(), **fields})
+
+    def append_metrics(self, row: Mapping[str, Any]) -> None:
+        """Add a row to ``metrics.csv``; the first one decides the columns."""
+        new = not self.metrics.is_file()
+        with self.metrics.open("a", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, list(row), lineterminator="\n")
+            if new:
+                writer.writeheader()
+            writer.writerow(row)
+
+    def read_metrics(self) -> list[dict[str, str]]:
+        """The rows of ``metrics.csv``."""
+        if not self.metrics.is_file():
+            return []
+        with self.metrics.open(newline="", encoding="utf-8") as stream:
+            return list(csv.DictReader(stream))
+
+    def cut_metrics(self, epochs: int) -> None:
+        """Forget the rows after this many epochs: a restart will write them again."""
+        rows = self.read_metrics()
+        kept = [row for row in rows if int(row["epoch"]) <= epochs]
+        if len(kept) < len(rows):
+            lines = [",".join(rows[0])] + [",".join(row.values()) for row in kept]
+            files.write_text(self.metrics, "\n".join(lines) + "\n")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write readable JSON atomically."""
+    files.write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def create(name: str) -> RunDir:
+    """A fresh folder ``<runs>/<name>-001``; never one that exists."""
+    root = runs_root()
+    root.mkdir(parents=True, exist_ok=True)
+    stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", name)
+    taken = [
+        int(match.group(1))
+        for path in root.iterdir()
+        if (match := re.fullmatch(re.escape(stem) + r"-(\d+)", path.name))
+    ]
+    for number in range(max(taken, default=0) + 1, 1_000_000):
+        run = RunDir(root / f"{stem}-{number:03d}")
+        try:
+            run.path.mkdir()
+        except FileExistsError:
+            continue
+        files.write_text(root / "latest", run.path.name + "\n")
+        return run
+    raise RuntimeError("a million runs of one name")
+
+
+def find_all() -> list[RunDir]:
+    """All runs, the newest first."""
+    root = runs_root()
+    found = [RunDir(p.parent) for p in root.glob("*/status.json")] if root.is_dir() else []
+    return sorted(found, key=lambda run: run.status_file.stat().st_mtime_ns, reverse=True)
+
+
+def find_run(name: str | None) -> RunDir:
+    """A run by its folder or name; None: the newest unfinished one.
+
+    :raises MissingError: there is none.
+    """
+    if name is None:
+        for run in find_all():
+            if run.status().get("state") != "done":
+                return run
+        raise MissingError(
+            f"no unfinished run in {runs_root()}/", hint="name one: `mtl resume runs/NAME-001`"
+        )
+    for path in (Path(name), runs_root() / name):
+        if (path / "status.json").is_file():
+            return RunDir(path)
+    raise MissingError(f"there is no run {name!r}", hint=f"`ls {runs_root()}` shows what there is")
+
+
+def find_checkpoint(name: str) -> Path:
+    """A checkpoint by path, by name without ``.st``, by run folder, or by run name.
+
+    :raises MissingError: there is none.
+    """
+    path = Path(name)
+    for candidate in (path, checkpoint.with_suffix(path)):
+        if candidate.is_file():
+            return candidate
+    for folder in (path, runs_root() / name):
+        for run_file in (RunDir(folder).best, RunDir(folder).last):
+            if run_file.is_file():
+                return run_file
+    raise MissingError(
+        f"there is no checkpoint {name!r}",
+        where=f"looked for {path}, {checkpoint.with_suffix(path)}, {path}/best.st, "
+        f"{runs_root() / name}/best.st",
+        hint="train one (`mtl train-single …`), or give the path of a .st file or a run folder",
+    )

@@ -1,0 +1,48 @@
+"""Every torchvision classifier that can be cut into stages, as a backbone."""
+
+from typing import Literal
+
+from torch import nn
+from torchvision.models import get_model
+
+from mtlcli.models.backbones.base import Backbone, measure
+from mtlcli.models.backbones.families import assemble, family
+from mtlcli.models.backbones.weights import imagenet, load_body
+
+_SMALL = 3  # pixels, the kernel of a small stem
+
+
+class Classifier(Backbone):
+    """A torchvision classifier without its classifier.
+
+    :param name: torchvision's name of the network.
+    :param weights: "none" (random), "imagenet" (torchvision's best, downloaded once), or the path
+        of a .pth or .safetensors file with the tensors of the torchvision network.
+    :param stem: "small" keeps the resolution of small images in the first stage: its first
+        convolution becomes 3x3 (the centre of a larger one) with stride 1, and its max pool goes.
+    """
+
+    def __init__(
+        self, name: str, *, weights: str = "none", stem: Literal["standard", "small"] = "standard"
+    ) -> None:
+        net = imagenet(name) if weights == "imagenet" else get_model(name, weights=None)
+        kind = family(name)
+        stages = assemble(kind.cut(net))
+        if weights not in ("none", "imagenet"):
+            load_body(weights, name, net, stages)
+        if stem == "small":
+            _shrink(stages[0])
+        channels, strides = measure(stages)
+        super().__init__(stages, channels, strides, list(kind.signed))
+
+
+def _shrink(stage: nn.Module) -> None:
+    """Make the first stage fit for small images, in place."""
+    conv = next(m for m in stage.modules() if isinstance(m, nn.Conv2d))
+    start = (conv.kernel_size[0] - _SMALL) // 2
+    centre = slice(start, start + _SMALL)
+    conv.weight = nn.Parameter(conv.weight.detach()[:, :, centre, centre].clone())
+    conv.kernel_size, conv.padding, conv.stride = (_SMALL, _SMALL), (1, 1), (1, 1)
+    for name, child in stage.named_children():
+        if isinstance(child, nn.MaxPool2d):
+            setattr(stage, name, nn.Identity())

@@ -1,0 +1,214 @@
+"""What a user may write in a recipe: every key, its meaning, its default; others are refused."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, frozen=True)
+
+
+class Spec(BaseModel):
+    """A part of the catalog and its options: ``"resnet18"`` or ``{ name = "resnet18", … }``."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Everything but the name; checked against the part's constructor."""
+        return dict(self.model_extra or {})
+
+
+def _spec(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+SpecField = Annotated[Spec, BeforeValidator(_spec)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+NonNegative = Annotated[float, Field(ge=0)]
+
+
+class TaskSpec(BaseModel):
+    """One task; further keys are options of its kind."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
+
+    kind: str = ""
+    """A task kind; left out, the one that the dataset gives for the column."""
+    column: str = ""
+    """The label column; left out, the task's name."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of the kind."""
+        return dict(self.model_extra or {})
+
+
+class InputSpec(_Strict):
+    """What the network sees; stored in every checkpoint."""
+
+    size: Annotated[int, Field(ge=8, le=2048)] = 128
+    """Height and width in pixels."""
+    margin: float | None = None
+    """Added around a box on each side, in box widths; left out, the dataset's."""
+    fit: Literal["crop", "squash", "pad"] = "crop"
+    """How a picture without a box becomes square."""
+    reduced: bool = False
+    """Decode big JPEGs at reduced size: faster, and not the same pixels."""
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    """Subtracted from the channels (R, G, B), in units of 0..1."""
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    """The channels are divided by this."""
+
+
+class AugmentSpec(_Strict):
+    """Random changes of training pictures; 0 switches a change off."""
+
+    flip: Fraction = 0.5
+    """Probability of a mirror image."""
+    scale: tuple[float, float] = (1.0, 1.0)
+    """Side of the view relative to the whole, lowest and highest."""
+    shift: Fraction = 0.0
+    """Largest shift of the view, in parts of its side."""
+    rotate: NonNegative = 0.0
+    """Largest rotation, in degrees."""
+    brightness: Fraction = 0.0
+    """Largest relative change."""
+    contrast: Fraction = 0.0
+    """Largest relative change."""
+    saturation: Fraction = 0.0
+    """Largest relative change."""
+    gray: Fraction = 0.0
+    """Probability of a grayscale picture."""
+    erase: Fraction = 0.0
+    """Probability of erasing a rectangle (Zhong et al. 2020)."""
+
+
+class ModelSpec(_Strict):
+    """The network."""
+
+    architecture: SpecField = Spec(name="fused")
+    """How backbones, fusions and heads are put together; one task: always a single network."""
+    backbone: SpecField = Spec(name="resnet18")
+    """The backbone of every task."""
+    backbones: dict[str, SpecField] = {}
+    """Backbones of single tasks, where they differ."""
+    fusion: SpecField = Spec(name="nddr")
+    """The layer by which the backbones exchange features after each stage."""
+
+
+class TrainSpec(_Strict):
+    """How it is trained."""
+
+    epochs: Annotated[int, Field(ge=1)] = 20
+    """Passes over the training split."""
+    steps: Annotated[int, Field(ge=0)] = 0
+    """Optimiser steps; when given, it decides instead of ``epochs``."""
+    batch: Annotated[int, Field(ge=1)] = 64
+    """Images per optimiser step, over all ranks."""
+    accumulate: Annotated[int, Field(ge=1)] = 1
+    """Parts a batch is cut into, to save memory; the result is that of the whole batch."""
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    """SGD with momentum, or AdamW."""
+    lr: Annotated[float, Field(gt=0)] = 0.01
+    """Learning rate after warm-up."""
+    momentum: Fraction = 0.9
+    """Of SGD."""
+    nesterov: bool = False
+    """Nesterov's form of the momentum."""
+    weight_decay: NonNegative = 5e-4
+    """L2 (SGD) or decoupled (AdamW) decay."""
+    decay_all: bool = False
+    """Also decay biases and batch-norm parameters, as older code does."""
+    fusion_lr: NonNegative = 1.0
+    """Factor on the learning rate of fusions and shortcuts."""
+    last_lr: NonNegative = 1.0
+    """Factor on the learning rate of the last layer of each head."""
+    last_bias_lr: NonNegative | None = None
+    """Factor for the biases of the last layers; left out, ``last_lr``."""
+    schedule: Literal["constant", "cosine", "poly", "step"] = "cosine"
+    """How the learning rate falls."""
+    power: NonNegative = 0.9
+    """Of the poly schedule: lr · (1 - t/T) ** power."""
+    drop_every: Annotated[int, Field(ge=1)] = 10
+    """Of the step schedule: epochs between drops."""
+    drop: Fraction = 0.1
+    """Of the step schedule: factor at each drop."""
+    warmup: NonNegative = 0.0
+    """Epochs in which the learning rate rises from 0, a fraction allowed."""
+    max_norm: NonNegative = 0.0
+    """Gradients are clipped to this norm; 0: not at all."""
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Decay of an average of the weights that is scored and saved instead; 0: none."""
+    patience: Annotated[int, Field(ge=0)] = 0
+    """Stop after so many scorings without a better one; 0: never."""
+    best: str = ""
+    """``task.metric`` that chooses the best checkpoint; left out, the mean over the tasks."""
+    score_every: Annotated[int, Field(ge=1)] = 1
+    """Epochs between scorings of the val split."""
+    save_minutes: NonNegative = 10.0
+    """Minutes between restart points inside a long epoch; 0: only at its end."""
+    seed: int = 0
+    """Decides everything that is random."""
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """``auto``: bf16 where the hardware has it, else fp32."""
+    workers: Annotated[int, Field(ge=0)] | None = None
+    """Processes that read pictures; left out, chosen from the machine."""
+    channels_last: bool = False
+    """Memory format; can be faster."""
+    compile: bool = False
+    """Use ``torch.compile``."""
+    sync_bn: bool = False
+    """Batch statistics over all ranks."""
+    tensorboard: bool = False
+    """Also write TensorBoard events (extra ``tensorboard``)."""
+
+
+class Recipe(_Strict):
+    """Everything about one experiment."""
+
+    extends: str = ""
+    """Another recipe whose values hold where this one says nothing."""
+    about: str = ""
+    """One sentence for ``mtl recipes ls``."""
+    data: tuple[str, ...] = ()
+    """Dataset folders; several are one experiment with each row labelled for some tasks only."""
+    tasks: dict[str, TaskSpec] = {}
+    """Task name → its settings."""
+    loss: dict[str, NonNegative] = {}
+    """Task name → factor of its loss."""
+    input: InputSpec = InputSpec()
+    augment: AugmentSpec = AugmentSpec()
+    model: ModelSpec = ModelSpec()
+    weighting: SpecField = Spec(name="fixed")
+    """How the losses of the tasks become one."""
+    train: TrainSpec = TrainSpec()
+
+    @field_validator("data", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("tasks")
+    @classmethod
+    def _names(cls, tasks: dict[str, TaskSpec]) -> dict[str, TaskSpec]:
+        for name in tasks:
+            if not name.isidentifier():
+                raise ValueError(f"task name {name!r} must consist of letters, digits and _")
+        return tasks
+
+    @model_validator(mode="after")
+    def _known_tasks(self) -> "Recipe":
+        for section, names in (("loss", self.loss), ("model.backbones", self.model.backbones)):
+            for name in names:
+                if name not in self.tasks:
+                    known = ", ".join(self.tasks)
+                    raise ValueError(f"{section}.{name}: there is no such task; tasks: {known}")
+        return self
+
+    def plain(self) -> dict[str, Any]:
+        """As plain values (JSON, TOML), every key resolved."""
+        return self.model_dump(mode="json", exclude={"extends"})

@@ -1,0 +1,142 @@
+"""Age in years, as a distribution over whole years that is decoded by its expectation (DEX)."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from mtlcli.data.manifest import Column
+from mtlcli.errors import UsageError
+from mtlcli.tasks.base import Direction, Labels, Metrics, Task
+from mtlcli.tasks.heads import ImageHead
+from mtlcli.tasks.regression import encode_numbers
+
+_BIN = 0.01  # years; the median is exact to half of it
+
+
+def gaussian_labels(ages: Tensor, years: Tensor, spread: float) -> Tensor:
+    """Label distributions, DLDL (Gao et al. 2017), eq. 1: a normal around the age.
+
+    :param ages: ``[B]`` in years.
+    :param years: ``[C]``, the year of each class.
+    :param spread: standard deviation in years; 0 gives all to the nearest year.
+    :returns: ``[B, C]`` with rows that sum to 1.
+    """
+    squared = (years - ages.unsqueeze(1)).square()
+    if spread == 0:
+        return nn.functional.one_hot(squared.argmin(1), len(years)).to(years.dtype)
+    return (-squared / (2 * spread**2)).softmax(1)
+
+
+class AgeMetrics(Metrics):
+    """Mean and median absolute error in years, and the share of errors of at most 5 years (CS@5).
+
+    ``state["errors"]`` is a histogram of absolute errors in hundredths of a year, from which the
+    median comes without keeping every prediction.
+    """
+
+    def __init__(self, years: Tensor) -> None:
+        super().__init__()
+        self.years = years
+        bins = int((years[-1] - years[0]).item() / _BIN) + 2
+        self.state["sums"] = torch.zeros(3, dtype=torch.float64)  # count, |error|, within 5
+        self.state["errors"] = torch.zeros(bins, dtype=torch.float64)
+
+    def update(self, output: Tensor, target: Tensor, weight: Tensor) -> None:
+        weight = weight.double()
+        error = (expectation(output, self.years.to(output.device)) - target).abs().double()
+        sums = torch.stack([weight.sum(), (error * weight).sum(), ((error <= 5) * weight).sum()])
+        bins = len(self.state["errors"])
+        cells = (error / _BIN).long().clamp(max=bins - 1)
+        counts = torch.bincount(cells, weights=weight, minlength=bins)
+        self.state["sums"] = self.state["sums"] + sums.cpu()
+        self.state["errors"] = self.state["errors"] + counts.cpu()
+
+    def compute(self) -> dict[str, float]:
+        count, absolute, within = self.state["sums"].tolist()
+        if count == 0:
+            return dict.fromkeys(Age.directions, float("nan"))
+        middle = int(torch.searchsorted(self.state["errors"].cumsum(0), count / 2))
+        return {
+            "mae": absolute / count,
+            "median_ae": (middle + 0.5) * _BIN,
+            "cs5": within / count,
+        }
+
+
+def expectation(output: Tensor, years: Tensor) -> Tensor:
+    """Logits ``[B, C]`` to expected ages ``[B]``: DEX (Rothe et al. 2018), E = Σ year · p."""
+    return output.float().softmax(1) @ years
+
+
+class Age(Task):
+    """Age in years: distribution over years, decoded by expectation; MAE, median error, CS@5.
+
+    The loss is that of DLDL-v2 (Gao et al. 2018): the Kullback-Leibler divergence from a normal
+    label distribution, and the absolute error of the expectation.
+
+    :param low: first year of the distribution; the dataset's when left out.
+    :param high: last year of the distribution; the dataset's when left out.
+    :param spread: standard deviation of the label distribution in years; 0 is plain cross-entropy.
+    :param expected: factor of the expectation's absolute error (per year) in the loss.
+    :param hidden: width of a hidden layer in the head; 0 for none.
+    :param dropout: probability of dropout in the head.
+    """
+
+    kind = "age"
+    directions: ClassVar[dict[str, Direction]] = {"mae": "min", "median_ae": "min", "cs5": "max"}
+
+    def __init__(
+        self,
+        name: str,
+        column: Column,
+        *,
+        low: int | None = None,
+        high: int | None = None,
+        spread: float = 2.0,
+        expected: float = 0.1,
+        hidden: int = 0,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__(name, column)
+        first = low if low is not None else int(column.low if column.low is not None else 1)
+        last = high if high is not None else int(column.high if column.high is not None else 100)
+        if first >= last:
+            raise UsageError(f"tasks.{name}: low = {first} is not below high = {last}")
+        #: the year of every class: index ↔ year is defined here and nowhere else.
+        self.years = torch.arange(first, last + 1, dtype=torch.float32)
+        self.spread, self.expected = spread, expected
+        self.hidden, self.dropout = hidden, dropout
+
+    def head(self, channels: int) -> nn.Module:
+        return ImageHead(channels, len(self.years), hidden=self.hidden, dropout=self.dropout)
+
+    def encode(self, cells: Sequence[str]) -> Labels:
+        """Ages outside ``low..high`` are taken as unlabelled."""
+        labels = encode_numbers(self.name, cells)
+        inside = (labels.values >= self.years[0].item()) & (labels.values <= self.years[-1].item())
+        return Labels(labels.values, labels.present & inside)
+
+    def loss(self, output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        years = self.years.to(output.device)
+        logits = output.float()
+        labels = gaussian_labels(target, years, self.spread)
+        divergence = nn.functional.kl_div(logits.log_softmax(1), labels, reduction="none").sum(1)
+        each = divergence + self.expected * (expectation(logits, years) - target).abs()
+        return (each * weight).sum()
+
+    def metrics(self) -> AgeMetrics:
+        return AgeMetrics(self.years)
+
+    def decode(self, output: Tensor) -> list[dict[str, Any]]:
+        probabilities = output.float().softmax(1).cpu()
+        means = probabilities @ self.years
+        deviations = (probabilities @ self.years.square() - means.square()).clamp(min=0).sqrt()
+        return [
+            {"value": round(float(mean), 1), "deviation": round(float(deviation), 1)}
+            for mean, deviation in zip(means, deviations, strict=True)
+        ]
+
+    def caption(self, decoded: dict[str, Any]) -> str:
+        return f"{decoded['value']:.0f} ±{decoded['deviation']:.0f}"

@@ -1,0 +1,116 @@
+"""One of C classes per image."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mtlcli.data.manifest import Column
+from mtlcli.errors import DataError
+from mtlcli.tasks.base import Direction, Labels, Metrics, Task
+from mtlcli.tasks.heads import ImageHead
+
+
+class ConfusionMetrics(Metrics):
+    """Accuracy and balanced accuracy (mean recall of the classes that occur), from one matrix.
+
+    ``state["confusion"]``: ``[C, C] float64``, rows are the truth, columns the prediction.
+    """
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.state["confusion"] = torch.zeros(classes, classes, dtype=torch.float64)
+
+    def update(self, output: Tensor, target: Tensor, weight: Tensor) -> None:
+        confusion = self.state["confusion"]
+        classes = len(confusion)
+        seen = weight > 0
+        cells = target[seen] * classes + output.argmax(1)[seen]
+        counts = torch.bincount(cells, weights=weight[seen].double(), minlength=classes * classes)
+        self.state["confusion"] = confusion + counts.view(classes, classes).to(confusion.device)
+
+    def compute(self) -> dict[str, float]:
+        confusion = self.state["confusion"]
+        rows = confusion.sum(1)
+        recalls = (confusion.diagonal() / rows)[rows > 0]
+        return {
+            "accuracy": float(confusion.trace() / confusion.sum()),
+            "balanced_accuracy": float(recalls.mean()),
+        }
+
+
+class Classification(Task):
+    """One of C classes: softmax cross-entropy, accuracy.
+
+    :param hidden: width of a hidden layer in the head; 0 for none.
+    :param dropout: probability of dropout in the head.
+    :param smoothing: label smoothing (Szegedy et al. 2016), 0..1.
+    """
+
+    kind = "classification"
+    directions: ClassVar[dict[str, Direction]] = {"accuracy": "max", "balanced_accuracy": "max"}
+
+    def __init__(
+        self,
+        name: str,
+        column: Column,
+        *,
+        hidden: int = 0,
+        dropout: float = 0.0,
+        smoothing: float = 0.0,
+    ) -> None:
+        super().__init__(name, column)
+        if len(column.classes) < 2:
+            raise DataError(
+                f"task {name!r} is a classification, and its column names {len(column.classes)} "
+                "class(es)",
+                hint="name at least two in dataset.toml, or choose another column",
+            )
+        self.classes = column.classes
+        self.hidden, self.dropout, self.smoothing = hidden, dropout, smoothing
+
+    def head(self, channels: int) -> nn.Module:
+        return ImageHead(channels, len(self.classes), hidden=self.hidden, dropout=self.dropout)
+
+    def encode(self, cells: Sequence[str]) -> Labels:
+        index = {name: i for i, name in enumerate(self.classes)}
+        values = np.zeros(len(cells), dtype=np.int64)
+        present = np.zeros(len(cells), dtype=bool)
+        for row, cell in enumerate(cells):
+            if cell == "":
+                continue
+            if cell not in index:
+                raise DataError(
+                    f"{self.name}: {cell!r} is none of the classes {', '.join(self.classes)}",
+                    where=f"row {row + 2}",  # the header is line 1
+                )
+            values[row], present[row] = index[cell], True
+        return Labels(values, present)
+
+    def loss(self, output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        each = F.cross_entropy(
+            output.float(), target, reduction="none", label_smoothing=self.smoothing
+        )
+        return (each * weight).sum()
+
+    def metrics(self) -> ConfusionMetrics:
+        return ConfusionMetrics(len(self.classes))
+
+    def decode(self, output: Tensor) -> list[dict[str, Any]]:
+        probabilities = output.float().softmax(1).cpu()
+        return [
+            {
+                "label": self.classes[int(row.argmax())],
+                "probability": round(float(row.max()), 4),
+                "probabilities": {
+                    name: round(float(p), 4) for name, p in zip(self.classes, row, strict=True)
+                },
+            }
+            for row in probabilities
+        ]
+
+    def caption(self, decoded: dict[str, Any]) -> str:
+        return f"{decoded['label']} {decoded['probability']:.2f}"

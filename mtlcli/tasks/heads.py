@@ -1,0 +1,30 @@
+"""Heads that turn a feature map into one vector per image."""
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class ImageHead(nn.Module):
+    """Global average pooling, an optional hidden layer, and the last layer.
+
+    :param channels: width of the features.
+    :param outputs: size of the output vector.
+    :param hidden: width of a hidden layer with ReLU; 0 leaves it out.
+    :param dropout: probability, before every linear layer.
+    """
+
+    def __init__(
+        self, channels: int, outputs: int, *, hidden: int = 0, dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.hidden = nn.Linear(channels, hidden) if hidden else None
+        self.last = nn.Linear(hidden or channels, outputs)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features ``[B, channels, h, w]`` to ``[B, outputs]``."""
+        x = self.dropout(F.adaptive_avg_pool2d(features, 1).flatten(1))
+        if self.hidden is not None:
+            x = self.dropout(F.relu(self.hidden(x)))
+        out: Tensor = self.last(x)
+        return out

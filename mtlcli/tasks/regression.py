@@ -1,0 +1,113 @@
+"""One number per image."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mtlcli.data.manifest import Column
+from mtlcli.errors import DataError
+from mtlcli.tasks.base import Direction, Labels, Metrics, Task
+from mtlcli.tasks.heads import ImageHead
+
+
+def encode_numbers(task: str, cells: Sequence[str]) -> Labels:
+    """Cells to ``float32``; empty ones are unlabelled.
+
+    :raises DataError: a cell that is not a finite number.
+    """
+    values = np.zeros(len(cells), dtype=np.float32)
+    present = np.zeros(len(cells), dtype=bool)
+    for row, cell in enumerate(cells):
+        if cell == "":
+            continue
+        try:
+            values[row], present[row] = float(cell), True
+        except ValueError:
+            present[row] = False
+        if not (present[row] and np.isfinite(values[row])):
+            raise DataError(f"{task}: {cell!r} is not a number", where=f"row {row + 2}")
+    return Labels(values, present)
+
+
+class RegressionMetrics(Metrics):
+    """MAE, RMSE and R² from sums; ``state["sums"]``: count, |e|, e², y, y²."""
+
+    def __init__(self, centre: float, scale: float) -> None:
+        super().__init__()
+        self.centre, self.scale = centre, scale
+        self.state["sums"] = torch.zeros(5, dtype=torch.float64)
+
+    def update(self, output: Tensor, target: Tensor, weight: Tensor) -> None:
+        weight, truth = weight.double(), target.double()
+        error = output.flatten().double() * self.scale + self.centre - truth
+        truth = truth - self.centre  # R² does not change, and the sums stay small
+        terms = torch.stack([torch.ones_like(truth), error.abs(), error**2, truth, truth**2])
+        self.state["sums"] = self.state["sums"] + (terms * weight).sum(1).cpu()
+
+    def compute(self) -> dict[str, float]:
+        count, absolute, squared, total, total_squared = self.state["sums"].tolist()
+        if count == 0:
+            return dict.fromkeys(Regression.directions, float("nan"))
+        variation = total_squared - total**2 / count
+        return {
+            "mae": absolute / count,
+            "rmse": (squared / count) ** 0.5,
+            "r2": 1 - squared / variation if variation > 0 else float("nan"),
+        }
+
+
+class Regression(Task):
+    """One number: L1, smooth L1 or squared loss; MAE, RMSE, R².
+
+    The network predicts ``(y - centre) / scale``, taken from the column's ``low`` and ``high``.
+
+    :param loss: ``l1``, ``smooth_l1`` or ``l2``, of the scaled difference.
+    :param hidden: width of a hidden layer in the head; 0 for none.
+    :param dropout: probability of dropout in the head.
+    """
+
+    kind = "regression"
+    directions: ClassVar[dict[str, Direction]] = {"mae": "min", "rmse": "min", "r2": "max"}
+
+    def __init__(
+        self,
+        name: str,
+        column: Column,
+        *,
+        loss: Literal["l1", "smooth_l1", "l2"] = "smooth_l1",
+        hidden: int = 0,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__(name, column)
+        low = column.low if column.low is not None else -1.0
+        high = column.high if column.high is not None else 1.0
+        self.centre = (low + high) / 2
+        self.scale = (high - low) / 2 or 1.0
+        self._loss = {"l1": F.l1_loss, "smooth_l1": F.smooth_l1_loss, "l2": F.mse_loss}[loss]
+        self.hidden, self.dropout = hidden, dropout
+
+    def head(self, channels: int) -> nn.Module:
+        return ImageHead(channels, 1, hidden=self.hidden, dropout=self.dropout)
+
+    def encode(self, cells: Sequence[str]) -> Labels:
+        return encode_numbers(self.name, cells)
+
+    def loss(self, output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        scaled = (target - self.centre) / self.scale
+        each = self._loss(output.float().flatten(), scaled, reduction="none")
+        return (each * weight).sum()
+
+    def metrics(self) -> RegressionMetrics:
+        return RegressionMetrics(self.centre, self.scale)
+
+    def decode(self, output: Tensor) -> list[dict[str, Any]]:
+        values = output.float().flatten().cpu() * self.scale + self.centre
+        return [{"value": round(float(value), 4)} for value in values]
+
+    def caption(self, decoded: dict[str, Any]) -> str:
+        unit = f" {self.column.unit}" if self.column.unit else ""
+        return f"{decoded['value']:g}{unit}"

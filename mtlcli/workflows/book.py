@@ -1,0 +1,111 @@
+"""What a training remembers of itself: where it stands, its losses so far, its best scores."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from mtlcli.engine import delta
+from mtlcli.engine.evaluator import Scores
+from mtlcli.engine.trainer import Step
+from mtlcli.errors import MtlError, UsageError
+from mtlcli.tasks.base import Task
+
+Metrics = dict[str, dict[str, float]]
+
+
+@dataclass
+class Book:
+    """Saved with every restart point, so that a resumed run goes on as if nothing had happened.
+
+    :param epoch: finished epochs.
+    :param batch: finished batches of the current epoch.
+    :param losses: task → (sum over steps, steps) in the current epoch.
+    :param baseline: the scores that the choice of the best is relative to.
+    :param best: the best choice so far, larger is better.
+    :param since_best: scorings since then.
+    :param bad: pictures that could not be read in the current epoch.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    losses: dict[str, list[float]] = field(default_factory=dict)
+    baseline: Metrics = field(default_factory=dict)
+    best: float | None = None
+    best_epoch: int = 0
+    best_scores: Metrics = field(default_factory=dict)
+    since_best: int = 0
+    bad: int = 0
+    seconds: float = 0.0
+
+    def state_dict(self) -> dict[str, Any]:
+        """As plain values."""
+        return asdict(self)
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """The inverse of :meth:`state_dict`."""
+        self.__dict__.update(state)
+
+    def add(self, step: Step) -> None:
+        """Count a step.
+
+        :raises MtlError: a loss is no longer a finite number.
+        """
+        self.batch = step.batch
+        self.bad += len(step.bad)
+        for task, loss in step.losses.items():
+            value = float(loss)
+            if not math.isfinite(value):
+                raise MtlError(
+                    f"the loss of task {task!r} became {value} at step {step.step}",
+                    hint="lower train.lr or set train.max_norm=1, then `mtl resume` or train anew",
+                )
+            entry = self.losses.setdefault(task, [0.0, 0])
+            entry[0] += value
+            entry[1] += 1
+
+    def close_epoch(self) -> dict[str, float]:
+        """The mean training losses of the epoch that just ended; starts the next one."""
+        means = {task: total / steps for task, (total, steps) in self.losses.items()}
+        self.epoch += 1
+        self.batch, self.losses, self.bad = 0, {}, 0
+        return means
+
+    def judge(self, scores: Scores, tasks: Mapping[str, Task], best: str) -> tuple[float, bool]:
+        """How good the scores are (larger is better), and whether they are the best so far."""
+        if not self.baseline:
+            self.baseline = scores.metrics
+        value = choice(scores.metrics, self.baseline, tasks, best)
+        better = math.isfinite(value) and (self.best is None or value > self.best)
+        if better:
+            self.best, self.best_epoch, self.since_best = value, self.epoch, 0
+            self.best_scores = scores.metrics
+        else:
+            self.since_best += 1
+        return value, better
+
+
+def choice(metrics: Metrics, baseline: Metrics, tasks: Mapping[str, Task], best: str) -> float:
+    """The number by which the best checkpoint is chosen; larger is better.
+
+    :param best: ``task.metric``; empty: the mean over the tasks of the leading metric's relative
+        change against the baseline.
+    """
+    if best:
+        task, metric = parse_best(best, tasks)
+        value = metrics[task][metric]
+        return value if tasks[task].directions[metric] == "max" else -value
+    leading = {name: {task.primary: task.directions[task.primary]} for name, task in tasks.items()}
+    return delta.delta_m(metrics, baseline, leading)
+
+
+def parse_best(best: str, tasks: Mapping[str, Task]) -> tuple[str, str]:
+    """``task.metric`` → its parts.
+
+    :raises UsageError: there is no such task or metric.
+    """
+    task, _, metric = best.partition(".")
+    if task not in tasks or metric not in tasks[task].directions:
+        known = [f"{name}.{m}" for name, t in tasks.items() for m in t.directions]
+        raise UsageError(f"train.best: there is no {best!r}", hint=f"known: {', '.join(known)}")
+    return task, metric

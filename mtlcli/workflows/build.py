@@ -1,0 +1,262 @@
+"""The one module that knows both recipe and objects: recipe (or checkpoint) in, parts out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mtlcli import registry
+from mtlcli.balancing.base import Weighting
+from mtlcli.data.geometry import Framing
+from mtlcli.data.manifest import BOX
+from mtlcli.data.rows import Rows
+from mtlcli.data.transforms import Augment
+from mtlcli.engine.optim import Rates, Schedule
+from mtlcli.errors import DataError, UsageError
+from mtlcli.io import checkpoint
+from mtlcli.models.backbones.base import Backbone
+from mtlcli.models.base import MultiTaskNet
+from mtlcli.models.fusions.base import Fusion
+from mtlcli.recipe.load import from_plain
+from mtlcli.recipe.schema import InputSpec, ModelSpec, Recipe, Spec, TrainSpec
+from mtlcli.tasks.base import Task
+from mtlcli.workflows.checks import Ready, TaskPlan
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def pick_device(name: str) -> torch.device:
+    """``auto`` → CUDA where there is one, else Apple's, else the CPU.
+
+    :raises UsageError: the device named is not there.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UsageError(
+            f"there is no kind of device {name!r}", hint="cpu, cuda, cuda:1, mps"
+        ) from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise UsageError("no CUDA device is there", hint="use --device cpu; `mtl doctor` says more")
+    return device
+
+
+def make_tasks(plans: Sequence[TaskPlan]) -> dict[str, Task]:
+    """Task name → task."""
+    return {
+        p.name: registry.build("task kind", p.kind, p.name, p.column, options=p.options)
+        for p in plans
+    }
+
+
+def make_net(
+    model: ModelSpec, tasks: Mapping[str, Task], look: InputSpec, *, pretrained: bool = True
+) -> MultiTaskNet:
+    """The whole network: backbones, fusions and heads, nested by the architecture.
+
+    :param pretrained: False leaves out the backbones' ``weights``; a checkpoint brings its own.
+    """
+    names = list(tasks)
+
+    def backbone(name: str) -> Backbone:
+        spec = model.backbones.get(name, model.backbone)
+        options = {k: v for k, v in spec.options.items() if pretrained or k != "weights"}
+        made: Backbone = registry.build("backbone", spec.name, spec.name, options=options)
+        return made
+
+    def head(task: str, channels: int) -> nn.Module:
+        return tasks[task].head(channels)
+
+    def fusion(channels: list[int], signed: bool) -> Fusion:
+        spec = model.fusion
+        made: Fusion = registry.build("fusion", spec.name, channels, signed, options=spec.options)
+        return made
+
+    cls = registry.load("architecture", model.architecture.name)
+    backbones = {name: backbone(name) for name in cls.backbone_names(names)}
+    net: MultiTaskNet = registry.build(
+        "architecture", model.architecture.name,
+        names, backbones, head, fusion, look.mean, look.std,
+        options=model.architecture.options,
+    )  # fmt: skip
+    return net
+
+
+def make_weighting(recipe: Recipe) -> Weighting:
+    """How the losses become one."""
+    made: Weighting = registry.build(
+        "weighting", recipe.weighting.name, list(recipe.tasks), dict(recipe.loss),
+        options=recipe.weighting.options,
+    )  # fmt: skip
+    return made
+
+
+def make_rows(ready: Ready, tasks: Mapping[str, Task], split: str, *, train: bool) -> Rows:
+    """The rows of a split over all datasets, labels encoded; rows of missing pictures stay and
+    are counted when they are read.
+    """
+    look, recipe = ready.recipe.input, ready.recipe
+    frames = [dataset.read(split) for dataset in ready.datasets]
+    roots = [str(dataset.root) for dataset in ready.datasets]
+    return Rows(
+        "",
+        [f"{root}/{image}" for root, f in zip(roots, frames, strict=True) for image in f["image"]],
+        {
+            plan.name: tasks[plan.name].encode([c for f in frames for c in _cells(f, plan.source)])
+            for plan in ready.tasks
+        },
+        Framing(size=look.size, margin=ready.margin, fit=look.fit, reduced=look.reduced),
+        boxes=_boxes(frames),
+        augment=Augment(**recipe.augment.model_dump()) if train else None,
+        seed=recipe.train.seed,
+    )
+
+
+def _cells(frame: "pd.DataFrame", column: str) -> list[str]:
+    if column in frame.columns:
+        return [str(cell) for cell in frame[column]]
+    return [""] * len(frame)  # this dataset has no such label
+
+
+def _boxes(frames: Sequence["pd.DataFrame"]) -> np.ndarray | None:
+    """``[N, 4] float32``, NaN where a row has no box; None where no row has one."""
+    parts = []
+    for frame in frames:
+        part = np.full((len(frame), 4), np.nan, np.float32)
+        if set(BOX) <= set(frame.columns):
+            cells = frame[list(BOX)].to_numpy()
+            part = np.where(cells == "", "nan", cells).astype(np.float32)
+        parts.append(part)
+    boxes = np.concatenate(parts)
+    return None if np.isnan(boxes).all() else boxes
+
+
+def rates(train: TrainSpec) -> Rates:
+    """The recipe's learning rates."""
+    bias = train.last_lr if train.last_bias_lr is None else train.last_bias_lr
+    return Rates(
+        train.lr, train.weight_decay, train.fusion_lr, train.last_lr, bias, train.decay_all
+    )
+
+
+def schedule(train: TrainSpec, steps_per_epoch: int, epochs: int) -> Schedule:
+    """The recipe's schedule in steps."""
+    return Schedule(
+        train.schedule,
+        total=train.steps or epochs * steps_per_epoch,
+        warmup=round(train.warmup * steps_per_epoch),
+        power=train.power,
+        drop_every=train.drop_every * steps_per_epoch,
+        drop=train.drop,
+    )
+
+
+def header(
+    recipe: Recipe, plans: Sequence[TaskPlan], name: str, *, margin: float, images: str, **more: Any
+) -> dict[str, Any]:
+    """What a checkpoint says about itself."""
+    return {
+        "name": name,
+        "recipe": recipe.plain(),
+        "tasks": {plan.name: plan.plain() for plan in plans},
+        "margin": margin,
+        "images": images,
+        "parents": [],
+        "scores": {},
+        **more,
+    }
+
+
+@dataclass(frozen=True)
+class View:
+    """How a picture becomes the network's input."""
+
+    size: int
+    margin: float
+    fit: str
+    reduced: bool
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A network rebuilt from a checkpoint, ready to predict."""
+
+    name: str
+    path: Path
+    header: dict[str, Any]
+    recipe: Recipe
+    plans: list[TaskPlan]
+    tasks: dict[str, Task]
+    net: MultiTaskNet
+    view: View
+
+    @property
+    def images(self) -> str:
+        """What the pictures it was trained on show."""
+        return str(self.header.get("images", ""))
+
+
+def plans_of(content: Mapping[str, Any]) -> list[TaskPlan]:
+    """The tasks that a header describes, in the order of its recipe."""
+    return [
+        TaskPlan.from_plain(name, content["tasks"][name]) for name in content["recipe"]["tasks"]
+    ]
+
+
+def load_model(path: Path, device: torch.device | str = "cpu") -> Loaded:
+    """Rebuild a network from its checkpoint alone; in evaluation mode.
+
+    :raises MissingError, DataError: as :func:`mtlcli.io.checkpoint.load`.
+    """
+    tensors, content = checkpoint.load(path)
+    recipe = from_plain(content["recipe"])
+    plans = plans_of(content)
+    tasks = make_tasks(plans)
+    net = make_net(recipe.model, tasks, recipe.input, pretrained=False)
+    load_tensors(net, tensors, path)
+    look = recipe.input
+    view = View(look.size, content["margin"], look.fit, look.reduced)
+    net = net.to(device).eval()
+    return Loaded(content["name"], path, content, recipe, plans, tasks, net, view)
+
+
+def load_tensors(net: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Copy tensors into a network, strictly.
+
+    :raises DataError: a name or a shape differs.
+    """
+    own = net.state_dict()
+    for name in sorted(own.keys() ^ tensors.keys()):
+        side = "lacks" if name in own else "has, and this network does not,"
+        raise DataError(f"{path} {side} the tensor {name}", hint=_OTHER_RECIPE)
+    for name, tensor in tensors.items():
+        if own[name].shape != tensor.shape:
+            raise DataError(
+                f"{path}: {name} is {list(tensor.shape)}, and this network has "
+                f"{list(own[name].shape)}",
+                hint=_OTHER_RECIPE,
+            )
+    net.load_state_dict(dict(tensors))
+
+
+_OTHER_RECIPE = "it was made with other settings; `mtl info FILE` shows them"
+
+
+def describe(spec: Spec) -> str:
+    """``resnet18`` or ``resnet18(stem=small)``."""
+    options = ", ".join(f"{k}={v}" for k, v in spec.options.items())
+    return f"{spec.name}({options})" if options else spec.name
+
+
+def scores_plain(metrics: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    """Scores for a header or JSON: rounded to six digits."""
+    return {t: {m: float(f"{v:.6g}") for m, v in values.items()} for t, values in metrics.items()}

@@ -1,0 +1,151 @@
+"""What can be known about a recipe's data without torch: before downloads, before hours."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mtlcli import console, registry
+from mtlcli.data import manifest
+from mtlcli.data.manifest import Column, Dataset
+from mtlcli.errors import DataError, UsageError
+from mtlcli.recipe.schema import Recipe
+
+_SAMPLE = 512
+_TOLERATED = 0.1
+
+
+@dataclass(frozen=True)
+class TaskPlan:
+    """A task, resolved against the datasets: everything needed to build it again."""
+
+    name: str
+    kind: str
+    source: str
+    column: Column
+    options: dict[str, Any]
+
+    def plain(self) -> dict[str, Any]:
+        """As plain values, for a checkpoint's header."""
+        return {
+            "kind": self.kind,
+            "source": self.source,
+            "column": self.column.plain(),
+            "options": self.options,
+        }
+
+    @classmethod
+    def from_plain(cls, name: str, values: dict[str, Any]) -> "TaskPlan":
+        """The inverse of :meth:`plain`."""
+        column = Column.from_plain(values["column"])
+        return cls(name, values["kind"], values["source"], column, values["options"])
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A recipe whose data are there."""
+
+    recipe: Recipe
+    datasets: list[Dataset]
+    tasks: list[TaskPlan]
+
+    @property
+    def images(self) -> str:
+        """What the pictures show, where the datasets agree."""
+        shown = {d.images for d in self.datasets}
+        return shown.pop() if len(shown) == 1 else ""
+
+    @property
+    def margin(self) -> float:
+        """The margin around a box: the recipe's, else the first dataset's."""
+        given = self.recipe.input.margin
+        return self.datasets[0].margin if given is None else given
+
+
+def check(recipe: Recipe, splits: tuple[str, ...] = ("train", "val")) -> Ready:
+    """Open the data of a recipe and see that every task can be trained on them.
+
+    :raises UsageError: the recipe names no data or no task, or a kind that cannot be.
+    :raises DataError: a folder, split, column or too many of the pictures are missing.
+    """
+    if not recipe.data:
+        raise UsageError(
+            "the recipe names no data", hint='add data = "FOLDER", made by `mtl prepare`'
+        )
+    if not recipe.tasks:
+        raise UsageError("the recipe names no task", hint="add a table [tasks.NAME]")
+    datasets = [manifest.load(folder) for folder in recipe.data]
+    tasks = [_plan(name, recipe, datasets) for name in recipe.tasks]
+    for dataset in datasets:
+        for split in splits:
+            _check_split(dataset, split, tasks)
+    return Ready(recipe, datasets, tasks)
+
+
+def _plan(name: str, recipe: Recipe, datasets: list[Dataset]) -> TaskPlan:
+    spec = recipe.tasks[name]
+    source = spec.column or name
+    having = [d for d in datasets if source in d.columns]
+    if not having:
+        known = ", ".join(dict.fromkeys(c for d in datasets for c in d.columns))
+        raise DataError(
+            f"task {name!r} needs the label column {source!r}, which no dataset has",
+            where=", ".join(str(d.folder) for d in datasets),
+            hint=f"the columns are: {known}; set tasks.{name}.column",
+        )
+    column = having[0].columns[source]
+    for other in having[1:]:
+        if other.columns[source].classes != column.classes:
+            raise DataError(
+                f"task {name!r}: {having[0].name} and {other.name} have different classes",
+                where=f"{', '.join(column.classes)} against "
+                f"{', '.join(other.columns[source].classes)}",
+                hint="rename the classes in one dataset.toml and its CSVs",
+            )
+    kind = spec.kind or column.kind
+    options = registry.check("task kind", kind, spec.options, f"tasks.{name}")
+    return TaskPlan(name, kind, source, replace(column, kind=kind), options)
+
+
+def _rows(path: Path) -> Iterator[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as stream:
+        yield from csv.DictReader(stream)
+
+
+def _check_split(dataset: Dataset, split: str, tasks: list[TaskPlan]) -> None:
+    path = dataset.csv(split)
+    if not path.is_file():
+        raise DataError(f"dataset {dataset.name!r} has no split {split!r}", where=path)
+    images = []
+    for number, row in enumerate(_rows(path)):
+        if number == 0:
+            _check_header(path, list(row), dataset, tasks)
+        images.append(row["image"])
+    if not images:
+        raise DataError(f"the {split} split is empty", where=path)
+    _check_images(dataset, images, path)
+
+
+def _check_header(path: Path, header: list[str], dataset: Dataset, tasks: list[TaskPlan]) -> None:
+    needed = ["image"] + [t.source for t in tasks if t.source in dataset.columns]
+    for name in needed:
+        if name not in header:
+            raise DataError(
+                f"the CSV has no column {name!r}", where=path,
+                hint=f"its columns are: {', '.join(header)}; run `mtl prepare` again",
+            )  # fmt: skip
+
+
+def _check_images(dataset: Dataset, images: list[str], path: Path) -> None:
+    step = max(1, len(images) // _SAMPLE)
+    if all((dataset.root / name).is_file() for name in images[::step]):
+        return
+    missing = [name for name in images if not (dataset.root / name).is_file()]
+    message = f"{len(missing)} of {len(images)} pictures are missing, first: {missing[0]}"
+    if len(missing) > _TOLERATED * len(images):
+        raise DataError(
+            message, where=f"{path}, pictures below {dataset.root}",
+            hint="put them back, correct `root` in dataset.toml, or run `mtl prepare` again",
+        )  # fmt: skip
+    console.warn(f"{path}: {message}; those rows are left out")

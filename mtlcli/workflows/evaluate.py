@@ -1,0 +1,191 @@
+"""Evaluate: a checkpoint on a split, beside the networks it came from, in one table with Δm."""
+
+import operator
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mtlcli import console
+from mtlcli.data import manifest
+from mtlcli.data.loader import eval_loader
+from mtlcli.engine import delta
+from mtlcli.engine import precision as numbers
+from mtlcli.engine.distributed import World, join, leave
+from mtlcli.engine.evaluator import Scores, evaluate
+from mtlcli.errors import GateError, MtlError, UsageError
+from mtlcli.io import checkpoint
+from mtlcli.io.run_dir import write_json
+from mtlcli.tasks.base import Direction
+from mtlcli.workflows import build, environment
+from mtlcli.workflows.checks import Ready
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One network's scores on the split."""
+
+    name: str
+    path: Path
+    epochs: int
+    parameters: int
+    scores: Scores
+
+    def plain(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "name": self.name,
+            "path": str(self.path),
+            "epochs": self.epochs,
+            "parameters": self.parameters,
+            "metrics": build.scores_plain(self.scores.metrics),
+            "losses": self.scores.losses,
+            "labels": self.scores.counts,
+            "unreadable": self.scores.bad,
+        }
+
+
+@dataclass(frozen=True)
+class Report:
+    """A network's scores, those of its baselines, and Δm."""
+
+    split: str
+    model: Scored
+    directions: dict[str, dict[str, Direction]]
+    baselines: list[Scored] = field(default_factory=list)
+    saved: Path | None = None
+
+    @property
+    def baseline(self) -> dict[str, dict[str, float]]:
+        """Task → metrics of the baseline that has the task."""
+        return {t: m for b in self.baselines for t, m in b.scores.metrics.items()}
+
+    @property
+    def delta_m(self) -> float:
+        """Δm in parts of 1; NaN without baselines."""
+        return delta.delta_m(self.model.scores.metrics, self.baseline, self.directions)
+
+    def plain(self) -> dict[str, Any]:
+        """For JSON; NaN becomes null."""
+        value = self.delta_m
+        return {
+            "schema": "mtl.eval/1",
+            "split": self.split,
+            "model": self.model.plain(),
+            "baselines": [b.plain() for b in self.baselines],
+            "delta_m": value if value == value else None,
+        }
+
+
+def evaluate_checkpoint(
+    path: Path,
+    *,
+    data: Sequence[str] = (),
+    split: str = "test",
+    against: Sequence[Path] | None = None,
+    device: str = "auto",
+    batch: int = 64,
+) -> Report:
+    """Score a checkpoint and its baselines on the same rows.
+
+    :param data: dataset folders; those of its recipe when left out.
+    :param against: baselines; None: the parents that its header names, where they are found.
+    :raises DataError: the data or the split are not there.
+    """
+    world = join(build.pick_device(device))
+    try:
+        loaded = build.load_model(path, world.device)
+        folders = list(data) or list(loaded.recipe.data)
+        if against is None:
+            against = find_parents(loaded.header, path)
+        model = _score(loaded, folders, split, world, batch)
+        baselines = [
+            _score(build.load_model(p, world.device), folders, split, world, batch) for p in against
+        ]
+        directions = {name: dict(task.directions) for name, task in loaded.tasks.items()}
+        report = Report(split, model, directions, baselines)
+        return _saved(report, path) if world.first else report
+    finally:
+        leave(world)
+
+
+def _saved(report: Report, path: Path) -> Report:
+    target = path.with_name(f"{path.stem}-eval-{report.split}.json")
+    write_json(target, report.plain())
+    return Report(report.split, report.model, report.directions, report.baselines, target)
+
+
+def find_parents(header: Mapping[str, Any], path: Path) -> list[Path]:
+    """The parents' files: where they were, else beside the checkpoint; known by their tensors."""
+    found = []
+    for parent in header.get("parents", []):
+        places = [Path(parent["path"]), path.parent / Path(parent["path"]).name]
+        match = next((p for p in places if _is_it(p, parent["sha256"])), None)
+        if match is None:
+            console.warn(
+                f"the parent {parent['name']} is no longer at {parent['path']}; "
+                "give it with --against to get Δm"
+            )
+        else:
+            found.append(match)
+    return found
+
+
+def _is_it(path: Path, sha256: str) -> bool:
+    try:
+        return bool(checkpoint.read_header(path)["sha256"] == sha256)
+    except MtlError:
+        return False
+
+
+def _score(
+    loaded: build.Loaded, folders: Sequence[str], split: str, world: World, batch: int
+) -> Scored:
+    datasets = [manifest.load(folder) for folder in folders]
+    recipe = loaded.recipe.model_copy(
+        update={"input": loaded.recipe.input.model_copy(update={"margin": loaded.view.margin})}
+    )
+    rows = build.make_rows(Ready(recipe, datasets, loaded.plans), loaded.tasks, split, train=False)
+    batches = eval_loader(
+        rows, batch=batch, workers=environment.workers(None, world), rank=world.rank,
+        ranks=world.size,
+    )  # fmt: skip
+    precision = numbers.resolve(loaded.recipe.train.precision, world.device)
+    with console.progress(f"{loaded.name} on {split}", len(rows)) as progress:
+        scores = evaluate(
+            loaded.net, loaded.tasks, batches, world, precision=precision,
+            watch=lambda seen, _: progress.advance(len(seen.index)),
+        )  # fmt: skip
+    parameters = sum(p.numel() for p in loaded.net.parameters())
+    return Scored(loaded.name, loaded.path, loaded.header.get("epochs", 0), parameters, scores)
+
+
+_GATE = re.compile(r"\s*(\w+)\.(\w+)\s*(<=|>=|<|>)\s*([-+0-9.eE]+)\s*\Z")
+_COMPARE = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
+
+
+def parse_gate(text: str) -> tuple[str, str, str, float]:
+    """``age.mae<=5`` → its parts.
+
+    :raises UsageError: it has another form.
+    """
+    match = _GATE.match(text)
+    if not match:
+        raise UsageError(f"{text!r} is not a bound", hint='for example --require "age.mae<=5"')
+    task, metric, sign, bound = match.groups()
+    return task, metric, sign, float(bound)
+
+
+def check_gates(report: Report, gates: Sequence[str]) -> None:
+    """Hold the scores against bounds.
+
+    :raises GateError: one is not kept.
+    """
+    for gate in gates:
+        task, metric, sign, bound = parse_gate(gate)
+        values = report.model.scores.metrics.get(task, {})
+        if metric not in values:
+            raise UsageError(f"{report.model.name} has no {task}.{metric}")
+        if not _COMPARE[sign](values[metric], bound):
+            raise GateError(f"{task}.{metric} is {values[metric]:.4g}, not {sign} {bound:g}")

@@ -1,0 +1,88 @@
+"""What a checkpoint, run, dataset folder or recipe holds, from headers alone: no torch."""
+
+from pathlib import Path
+from typing import Any
+
+from mtlcli.data import manifest
+from mtlcli.errors import MissingError, UsageError
+from mtlcli.io import checkpoint
+from mtlcli.io.run_dir import find_all, find_checkpoint
+from mtlcli.recipe import load
+
+
+def here() -> dict[str, Any]:
+    """What the current folder offers: checkpoints, runs, dataset folders."""
+    return {
+        "checkpoints": [str(p) for p in sorted(Path().glob(f"*{checkpoint.SUFFIX}"))],
+        "runs": {run.path.name: _status(run.status()) for run in find_all()},
+        "datasets": [str(p.parent) for p in sorted(Path().glob("data/*/dataset.toml"))],
+    }
+
+
+def _status(status: dict[str, Any]) -> str:
+    return f"{status.get('state')}, {', '.join(status.get('tasks', []))}"
+
+
+def look(what: str) -> dict[str, Any]:
+    """What ``what`` holds.
+
+    :raises UsageError: it is none of the four.
+    """
+    if (Path(what) / "dataset.toml").is_file():
+        return _dataset(manifest.load(what))
+    try:
+        return _checkpoint(find_checkpoint(what))
+    except MissingError:
+        pass  # then it may be a recipe
+    try:
+        loaded = load.load(what)
+    except UsageError:
+        raise UsageError(
+            f"{what} is neither a checkpoint, nor a run, a dataset folder or a recipe",
+            hint="`mtl info` lists what is here, `mtl recipes ls` the recipes",
+        ) from None
+    return {"recipe": loaded.name, "path": str(loaded.path)} | loaded.recipe.plain()
+
+
+def _dataset(dataset: manifest.Dataset) -> dict[str, Any]:
+    return {
+        "dataset": dataset.name,
+        "pictures": f"{dataset.root} ({dataset.images or 'any'})",
+        "rows": {name: split.rows for name, split in dataset.splits.items()},
+        "columns": {name: _column(c) for name, c in dataset.columns.items()},
+        "licence": dataset.licence or "not stated",
+        "sources": list(dataset.sources),
+    }
+
+
+def _column(column: manifest.Column) -> str:
+    if column.classes:
+        return f"{column.kind}: {', '.join(column.classes)}"
+    span = f" {column.low:g}..{column.high:g}" if column.low is not None and column.high else ""
+    return f"{column.kind}{span} {column.unit}".rstrip()
+
+
+def _checkpoint(path: Path) -> dict[str, Any]:
+    header = checkpoint.read_header(path)
+    model, look_at = header["recipe"]["model"], header["recipe"]["input"]
+    tasks = {
+        name: _column(manifest.Column.from_plain(task["column"]))
+        for name, task in header["tasks"].items()
+    }
+    return {
+        "checkpoint": str(path),
+        "name": header["name"],
+        "sha256": header["sha256"],
+        "bytes": path.stat().st_size,
+        "architecture": model["architecture"]["name"],
+        "backbones": {
+            name: (model["backbones"].get(name) or model["backbone"])["name"] for name in tasks
+        },
+        "fusion": model["fusion"]["name"] if len(tasks) > 1 else "none",
+        "tasks": tasks,
+        "input": f"{look_at['size']}×{look_at['size']}, margin {header['margin']:g}",
+        "epochs": header.get("epochs", 0),
+        "parents": {p["name"]: f"{p['path']}, {p['epochs']} epochs" for p in header["parents"]},
+        "scores": header["scores"],
+        "data": header["recipe"]["data"],
+    }

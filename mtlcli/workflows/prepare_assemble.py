@@ -1,0 +1,130 @@
+"""The end of ``mtl prepare``: split, write, and recognise what was written before."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from mtlcli import console
+from mtlcli.data import manifest
+from mtlcli.data.preparers.base import Bad, Item
+from mtlcli.errors import DataError, UsageError
+from mtlcli.io import files
+from mtlcli.workflows.prepare_job import Job, too_bad
+from mtlcli.workflows.prepare_report import Report, reasons, summarize
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_PREVIEWS = 32
+
+
+def look_there(job: Job) -> manifest.Dataset | None:
+    """The dataset that lies there already, if it is the one that would be made.
+
+    :raises UsageError: the folder holds something else.
+    """
+    other = "choose another folder with -o"
+    if not (job.folder / "dataset.toml").is_file():
+        theirs = [job.folder / f"{s}.csv" for s in manifest.SPLITS]
+        found = [path for path in theirs if path.exists()]
+        if found and not (job.folder / ".work").is_dir():
+            raise UsageError(f"{found[0]} was not written by mtl prepare", hint=other)
+        return None
+    try:
+        there = manifest.load(job.folder)
+    except DataError as fault:
+        console.info(f"{fault.what}; it is written anew")
+        return None
+    if there.name != job.name:
+        raise UsageError(f"{job.folder} holds the dataset {there.name!r}", hint=other)
+    if there.settings.get("scan") == job.settings["scan"] and _whole(there):
+        return there
+    console.info(f"{job.folder} was made from other files or options; it is written anew")
+    return None
+
+
+def _whole(there: manifest.Dataset) -> bool:
+    for split, one in there.splits.items():
+        path = there.csv(split)
+        if not path.is_file() or files.sha256(path) != one.sha256:
+            return False
+        with path.open(encoding="utf-8", newline="") as stream:
+            if not all((there.root / row["image"]).is_file() for row in csv.DictReader(stream)):
+                return False
+    return True
+
+
+def assemble(job: Job, outcomes: Sequence[Item | Bad], made: int, seed: int) -> Report:
+    """Split, then write ``bad.csv``, ``preview.jpg``, the CSVs, and ``dataset.toml`` last."""
+    good = [one for one in outcomes if isinstance(one, Item)]
+    broken = [one for one in outcomes if isinstance(one, Bad)]
+    bad = [*job.scan.bad, *broken]
+    if 2 * len(broken) > len(outcomes):
+        raise too_bad(f"{len(broken)} of {len(outcomes)} pictures are bad", bad, job.preparer.root)
+    columns = job.preparer.columns()
+    splits = job.preparer.split(good, seed)
+    frames = _frames(good, splits, list(columns))
+    _write_bad(job.folder / "bad.csv", bad)
+    shown = frames.get("train", next(iter(frames.values())))
+    preview = _write_preview(job, shown, list(columns), seed)
+    job.preparer.finish(good, splits)
+    _save(job, frames)
+    return job.report(
+        state="made", rows={split: len(frame) for split, frame in frames.items()}, made=made,
+        bad=reasons(bad), labels=summarize(columns, good), preview=preview, next=job.next,
+    )  # fmt: skip
+
+
+def _frames(
+    items: Sequence[Item], splits: Sequence[str], columns: Sequence[str]
+) -> dict[str, "pd.DataFrame"]:
+    import pandas as pd
+
+    boxed = any(item.box for item in items)
+    grouped = any(item.group for item in items)
+    rows: dict[str, list[dict[str, Any]]] = {split: [] for split in manifest.SPLITS}
+    for item, split in zip(items, splits, strict=True):
+        row: dict[str, Any] = {"image": item.image}
+        if boxed:
+            row |= dict(zip(manifest.BOX, item.box or ("",) * 4, strict=True))
+        if grouped:
+            row["group"] = item.group
+        rows[split].append(row | {name: item.labels.get(name, "") for name in columns})
+    return {split: pd.DataFrame(found, dtype=object) for split, found in rows.items() if found}
+
+
+def _write_bad(path: Path, bad: Sequence[Bad]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["image", "reason"])
+    writer.writerows([one.image, one.reason] for one in bad)
+    files.write_text(path, text.getvalue())
+
+
+def _write_preview(job: Job, frame: "pd.DataFrame", columns: Sequence[str], seed: int) -> Path:
+    from mtlcli.data import preview
+    from mtlcli.data.decode import open_rgb
+
+    rows = frame.sample(min(_PREVIEWS, len(frame)), random_state=seed).astype(str)
+    chosen = cast("list[dict[str, str]]", rows.to_dict("records"))
+    root, margin = job.preparer.image_root(), job.preparer.margin
+    tiles = [preview.tile(open_rgb(root / r["image"]), preview.crop_box(r, margin)) for r in chosen]
+    sheet = preview.grid(tiles, [preview.caption(row, columns) for row in chosen])
+    path = job.folder / "preview.jpg"
+    files.replace_atomically(path, lambda aside: sheet.save(aside, "JPEG", quality=90))
+    return path
+
+
+def _save(job: Job, frames: Mapping[str, "pd.DataFrame"]) -> None:
+    made = job.preparer
+    dataset = manifest.Dataset(
+        folder=job.folder, name=job.name, root=made.image_root(), columns=made.columns(),
+        images=made.images, margin=made.margin, sources=made.sources, licence=made.licence,
+        settings=job.settings,
+    )  # fmt: skip
+    for split in manifest.SPLITS:
+        if split not in frames:
+            dataset.csv(split).unlink(missing_ok=True)
+    manifest.save(dataset, frames)

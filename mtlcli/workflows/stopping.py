@@ -1,0 +1,37 @@
+"""Ctrl-C and SIGTERM during training: finish the running step, save everything, then stop."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+from mtlcli import console
+
+
+class Stop:
+    """Whether somebody asked to stop."""
+
+    requested = False
+
+    def ask(self, number: int, frame: FrameType | None) -> None:
+        """The signal handler; a second signal ends the program at once (saves are atomic)."""
+        if self.requested:
+            raise KeyboardInterrupt
+        self.requested = True
+        console.info("stopping after this step; once more to stop at once")
+
+
+@contextlib.contextmanager
+def deferred() -> Iterator[Stop]:
+    """Turn the signals into a flag as long as the block runs."""
+    stop = Stop()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    old = {number: signal.signal(number, stop.ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
