@@ -1,23 +1,45 @@
 """The Typer app: every verb on one page, and the one place where faults become messages."""
 
 import sys
+from typing import Annotated
 
 import typer
 
-from mtlcli import console
-from mtlcli.commands import about, evaluate, fuse, predict, prepare, recipes, train
+from mtlcli import __version__, console
+from mtlcli.commands import about, demo, evaluate, fuse, predict, prepare, recipes, train
 from mtlcli.errors import MtlError, StoppedError
+
+FIRST_STEPS = """\
+mtl: from single-task vision networks to one better multi-task network
+
+  mtl demo                              the whole chain on drawn portraits, a minute or two
+  mtl prepare                           the datasets it can prepare; also your own CSV or folders
+  mtl recipes ls                        what can be trained on them
+  mtl fuse gender.st age.st -o nddr     one network from two you have trained
+
+every command: mtl -h      what is in this folder: mtl info"""
 
 app = typer.Typer(
     name="mtl",
-    help="From single-task vision networks to one better multi-task network.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     add_completion=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (prepare, train, fuse, evaluate, predict, recipes, about):
+for verb in (demo, prepare, train, fuse, evaluate, predict, recipes, about):
     verb.register(app)
+
+
+@app.callback(invoke_without_command=True)
+def first_steps(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", "-V", help="Print the version.")] = False,
+) -> None:
+    """From single-task vision networks to one better multi-task network."""
+    if version:
+        console.result(f"mtl {__version__}")
+    elif context.invoked_subcommand is None:
+        console.result(FIRST_STEPS)
 
 
 def run(arguments: list[str] | None = None) -> int:

@@ -22,6 +22,7 @@ class _Settings:
     quiet = False
     verbose = 0
     json = False
+    held = False
 
 
 _settings = _Settings()
@@ -30,20 +31,33 @@ _PLAIN_SECONDS = 60.0
 
 def set_quiet(value: bool) -> bool:
     """``-q``: no progress and no remarks; results, warnings and errors stay."""
-    _settings.quiet = value
+    if not _settings.held:
+        _settings.quiet = value
     return value
 
 
 def set_verbose(value: int) -> int:
     """``-v``: details; ``-vv``: also the traceback of a fault."""
-    _settings.verbose = value
+    if not _settings.held:
+        _settings.verbose = value
     return value
 
 
 def set_json(value: bool) -> bool:
     """``--json``: stdout carries one JSON document and nothing else."""
-    _settings.json = value
+    if not _settings.held:
+        _settings.json = value
     return value
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Run commands within a command: its settings stay, and theirs do not count."""
+    _settings.held = True
+    try:
+        yield
+    finally:
+        _settings.held = False
 
 
 def wants_json() -> bool:
@@ -81,7 +95,7 @@ def result(text: str = "") -> None:
 
 def emit(document: Any) -> None:
     """The command's result for a machine; printed with ``--json`` only."""
-    if _settings.json and not _silent():
+    if _settings.json and not (_settings.held or _silent()):
         print(_json.dumps(document, ensure_ascii=False), flush=True)
 
 

@@ -21,7 +21,8 @@ def register(app: typer.Typer) -> None:
 
 def info(
     what: Annotated[
-        str | None, typer.Argument(help="A checkpoint, a run, a dataset folder or a recipe.")
+        str | None,
+        typer.Argument(metavar="[WHAT]", help="A checkpoint, a run, a dataset folder or a recipe."),
     ] = None,
     json: Json = False,
     quiet: Quiet = False,

@@ -23,7 +23,9 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(help="A checkpoint (with or without .st) or a run.")],
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A checkpoint (with or without .st) or a run.")
+    ],
     data: Annotated[
         list[str] | None, typer.Option("--data", help="Dataset folders; left out, the model's own.")
     ] = None,

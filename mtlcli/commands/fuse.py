@@ -28,8 +28,9 @@ def fuse(
     models: Annotated[
         list[str],
         typer.Argument(
+            metavar="MODEL...",
             help="Single-task checkpoints (.st, run folders or run names), then KEY=VALUE changes "
-            "to the recipe: model.fusion.own=0.8 train.lr=0.005"
+            "to the recipe: model.fusion.own=0.8 train.lr=0.005",
         ),
     ],
     out: Annotated[

@@ -16,7 +16,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=examples("mtl recipes ls", "mtl recipes cp utkface/nddr mine.toml"),
 )
-Name = Annotated[str, typer.Argument(help="A shipped name, or a path.")]
+Name = Annotated[str, typer.Argument(metavar="RECIPE", help="A shipped name, or a path.")]
 
 
 def register(parent: typer.Typer) -> None:
@@ -71,7 +71,7 @@ def show(
 )
 def cp(
     name: Name,
-    target: Annotated[Path, typer.Argument(help="The new file, or a folder.")],
+    target: Annotated[Path, typer.Argument(metavar="FILE", help="The new file, or a folder.")],
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = 0,

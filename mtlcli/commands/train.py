@@ -49,7 +49,10 @@ def register(app: typer.Typer) -> None:
 
 
 def train_single(
-    recipe: Annotated[str, typer.Argument(help="A recipe: a path, or a name of `mtl recipes ls`.")],
+    recipe: Annotated[
+        str,
+        typer.Argument(metavar="RECIPE", help="A recipe: a path, or a name of `mtl recipes ls`."),
+    ],
     overrides: Overrides = None,
     out: Out = None,
     init: Init = None,
@@ -73,7 +76,10 @@ def train_single(
 
 def train_mtl(
     recipe: Annotated[
-        str, typer.Argument(help="A recipe, or a fused checkpoint, which carries its own.")
+        str,
+        typer.Argument(
+            metavar="RECIPE|MODEL", help="A recipe, or a fused checkpoint, which carries its own."
+        ),
     ],
     overrides: Overrides = None,
     out: Out = None,
@@ -109,7 +115,10 @@ def train_mtl(
 
 def resume(
     run: Annotated[
-        str | None, typer.Argument(help="A run's folder or name; left out, the newest unfinished.")
+        str | None,
+        typer.Argument(
+            metavar="[RUN]", help="A run's folder or name; left out, the newest unfinished."
+        ),
     ] = None,
     epochs: Annotated[
         str | None, typer.Option("--epochs", help="+20: that many more; 40: up to that many.")

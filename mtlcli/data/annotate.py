@@ -77,9 +77,13 @@ def line_width(size: Size) -> int:
 
 def font_for(size: Size, text: str) -> "Font":
     """A font whose size suits the picture and that has the letters of ``text``."""
+    return font_of(max(12, round((size[0] * size[1]) ** 0.5 / 25)), text)
+
+
+def font_of(pixels: int, text: str) -> "Font":
+    """Pillow's own font, or one that has the letters of ``text`` where it has not."""
     from PIL import ImageFont
 
-    pixels = max(12, round((size[0] * size[1]) ** 0.5 / 25))
     wide = _dejavu() if not text.isascii() and not _is_latin(text) else None
     return ImageFont.truetype(wide, pixels) if wide else ImageFont.load_default(pixels)
 

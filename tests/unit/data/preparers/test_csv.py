@@ -1,4 +1,4 @@
-"""Anyone's CSV: where the pictures are, what travels with each row, what is said when it is wrong."""
+"""Anyone's CSV: where the pictures are, what travels with a row, what is said when it is wrong."""
 
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ def _csv(folder: Path, text: str, pictures: tuple[str, ...] = ("a.jpg", "b.jpg")
     for name in pictures:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).touch()
+    folder.mkdir(parents=True, exist_ok=True)
     path = folder / "t.csv"
     path.write_text(text)
     return path

@@ -59,8 +59,10 @@ def test_boxes(tmp_path: Path, names: str, cells: str, box: csv_table.Box | None
     assert csv_table.read_box(table, table.rows[0], table.roles()) == box
 
 
-@pytest.mark.parametrize(("cells", "column"), [("1,2,left,4", "x_max"), ("1,2,,4", "x_max"),
-                                               ("5,2,5,4", "x_max"), ("1,9,3,4", "x_max")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("cells", "column"),
+    [("top,2,3,4", "x_min"), ("1,2,,4", "x_max"), ("5,2,5,4", "x_max"), ("1,9,3,4", "x_max")],
+)
 def test_a_wrong_box_names_its_place(tmp_path: Path, cells: str, column: str) -> None:
     table = _table(tmp_path, f"image,x_min,y_min,x_max,y_max\na.jpg,1,2,3,4\nb.jpg,{cells}\n")
     with pytest.raises(DataError, match=f"t.csv, line 3, column '{column}'"):
