@@ -1,9 +1,9 @@
 """``mtl prepare imdb`` per core, against decoding, cropping and resizing at full size.
 
-Both read the same synthetic photographs from the disk, cut the same squares about the same boxes, reduce
-them to the same size by the same filter and write JPEGs of the same quality. The plain way is what one
-writes first: Pillow decodes the whole photograph, NumPy cuts, Pillow reduces. It has to agree on every
-box, and nearly on the pixels.
+Both read the same synthetic photographs from the disk, cut the same squares about the same boxes,
+reduce them to the same size by the same filter and write JPEGs of the same quality. The plain way
+is what one writes first: Pillow decodes the whole photograph, NumPy cuts, Pillow reduces. It has to
+agree on every box, and nearly on the pixels.
 
     python benchmarks/prepare_imdb.py --pictures 60 --repeats 5
 """
@@ -95,9 +95,11 @@ def plain(root: Path, out: Path, row: Face) -> Box:
     )  # fmt: skip
 
 
-def timed(work: Callable[[Path, Face], Box], rows: Sequence[Face]) -> tuple[float, list[Box], Path]:
+def timed(
+    work: Callable[[Path, Face], Box], rows: Sequence[Face], root: Path
+) -> tuple[float, list[Box], Path]:
     """Photographs per second of processor time, into a fresh folder."""
-    out = Path(tempfile.mkdtemp(prefix="mtl-bench-"))
+    out = Path(tempfile.mkdtemp(dir=root))
     began = time.process_time()
     boxes = [work(out, row) for row in rows]
     return len(rows) / (time.process_time() - began), boxes, out
@@ -182,7 +184,7 @@ def main() -> None:
         }
         rates: dict[str, list[float]] = {way: [] for way in ways}
         for _ in range(options.repeats):  # interleaved, so that all see the same neighbours
-            made = {way: timed(work, rows) for way, work in ways.items()}
+            made = {way: timed(work, rows, root) for way, work in ways.items()}
             for way, (rate, _, _) in made.items():
                 rates[way].append(rate)
         report(rates, made, rows)

@@ -5,12 +5,13 @@ silent. rich is imported where it is first needed, so that starting costs nothin
 """
 
 import json as _json
+import math
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from mtlcli.errors import MtlError
 
@@ -78,8 +79,27 @@ def _rich(stderr: bool) -> "Console":
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() else 120
-    return Console(file=stream, highlight=False, soft_wrap=True, width=width)
+    width = None if stream.isatty() else 1000  # nothing is cut off in a file
+    # names and paths are text: brackets and colons in them are not markup
+    return Console(
+        file=stream, highlight=False, markup=False, emoji=False, soft_wrap=True, width=width
+    )
+
+
+def _say(text: str, stream: TextIO) -> None:
+    """Print a line; what the stream cannot encode (odd file names) is escaped."""
+    encoding = stream.encoding or "utf-8"
+    if not _encodes(text, encoding):
+        text = text.encode(encoding, "backslashreplace").decode(encoding)
+    print(text, file=stream, flush=True)
+
+
+def _encodes(text: str, encoding: str) -> bool:
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def is_terminal() -> bool:
@@ -90,25 +110,42 @@ def is_terminal() -> bool:
 def result(text: str = "") -> None:
     """A line of the command's result, for a person."""
     if not (_settings.json or _silent()):
-        print(text, flush=True)
+        _say(text, sys.stdout)
 
 
 def emit(document: Any) -> None:
     """The command's result for a machine; printed with ``--json`` only."""
     if _settings.json and not (_settings.held or _silent()):
-        print(_json.dumps(document, ensure_ascii=False), flush=True)
+        print(as_json(document, encoding=sys.stdout.encoding or "utf-8"), flush=True)
+
+
+def as_json(document: Any, *, indent: int | None = None, encoding: str = "utf-8") -> str:
+    """JSON that every reader takes: what is no finite number is null, odd letters are escaped."""
+    plain = _finite(document)
+    text = _json.dumps(plain, indent=indent, allow_nan=False, ensure_ascii=False)
+    if _encodes(text, encoding):
+        return text
+    return _json.dumps(plain, indent=indent, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def info(text: str) -> None:
     """A remark on the way; silent with ``-q``."""
     if not (_settings.quiet or _silent()):
-        print(text, file=sys.stderr, flush=True)
+        _say(text, sys.stderr)
 
 
 def detail(text: str) -> None:
     """A remark that only ``-v`` shows."""
     if _settings.verbose and not _silent():
-        print(text, file=sys.stderr, flush=True)
+        _say(text, sys.stderr)
 
 
 def warn(text: str) -> None:
@@ -124,7 +161,7 @@ def error(fault: MtlError) -> None:
 
 def _styled(label: str, style: str, text: str) -> None:
     if not sys.stderr.isatty() or os.environ.get("NO_COLOR"):
-        print(label + text, file=sys.stderr, flush=True)
+        _say(label + text, sys.stderr)
         return
     from rich.text import Text
 
@@ -177,10 +214,11 @@ def progress(label: str, total: int | None = None) -> Iterator[Progress]:
     if _settings.quiet or not is_terminal():
         yield counter
         return
+    from rich.markup import escape
     from rich.progress import Progress as Bars
 
     with Bars(console=_rich(stderr=True), transient=True) as bars:
-        counter._bar, counter._task = bars, bars.add_task(label, total=total)
+        counter._bar, counter._task = bars, bars.add_task(escape(label), total=total)
         yield counter
 
 
@@ -202,7 +240,7 @@ class Ledger:
         pairs = zip(cells, self.columns.values(), strict=True)
         line = "  ".join(cell.rjust(width) for cell, width in pairs)
         if self._bars is not None:
-            self._bars.console.print(line, markup=False)
+            self._bars.console.print(line)
         else:
             info(line)
 
@@ -210,7 +248,7 @@ class Ledger:
         """``done`` of ``total`` steps are made."""
         now = time.monotonic()
         if self._first is None:
-            self._first, self._began = done - 1, now
+            self._first = done - 1  # since the ledger was opened
         if self._bars is not None:
             self._bars.update(self._task, completed=done, total=total, description=text)
         elif now - self._said >= _PLAIN_SECONDS:
@@ -240,7 +278,7 @@ def ledger(columns: dict[str, int]) -> Iterator[Ledger]:
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
     )
     with Bars(*parts, console=_rich(stderr=True), transient=True) as bars:
         yield Ledger(columns, bars, bars.add_task("starting", total=None))

@@ -2,7 +2,8 @@
 
 In a plug-in's constructor, what stands before ``*`` comes from the program, what stands after it is
 what a recipe may set. The options are read from the source text, so a wrong one is refused without
-importing the module (and torch).
+importing the module (and torch). Their annotations may use builtins, ``Literal``, ``Path`` and the
+ranges that are defined here.
 """
 
 import ast
@@ -13,10 +14,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from annotated_types import Ge, Le
 
 from mtlcli import catalog
 from mtlcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+Count = Annotated[int, Ge(0)]
+NonNegative = Annotated[float, Ge(0)]
+Fraction = Annotated[float, Ge(0), Le(1)]
+_NAMES = {
+    "Literal": Literal, "Path": Path, "Any": Any,
+    "Count": Count, "NonNegative": NonNegative, "Fraction": Fraction,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -66,8 +80,7 @@ def _literal(node: ast.expr | None) -> Any:
 def _annotation(node: ast.expr | None) -> Any:
     if node is None:
         return Any
-    names = {"Literal": Literal, "Mapping": Mapping, "Path": Path, "Any": Any}
-    return eval(compile(ast.Expression(node), "<annotation>", "eval"), names)  # our own source
+    return eval(compile(ast.Expression(node), "<annotation>", "eval"), dict(_NAMES))  # our source
 
 
 def _param_help(doc: str | None) -> dict[str, str]:
@@ -109,28 +122,54 @@ def summary(kind: str, name: str) -> str:
     return (ast.get_docstring(_class_node(locate(kind, name))) or "").partition("\n")[0]
 
 
+@cache
+def _model(kind: str, name: str) -> "type[BaseModel]":
+    from pydantic import ConfigDict, create_model
+
+    fields: dict[str, Any] = {
+        o.name: (o.annotation, ... if o.required else o.default) for o in options(kind, name)
+    }
+    config = ConfigDict(extra="forbid", allow_inf_nan=False, protected_namespaces=())
+    return create_model(name, __config__=config, **fields)
+
+
+def faults(kind: str, name: str, given: Mapping[str, Any], where: str = "") -> dict[str, str]:
+    """What is wrong with the given options: key → one line; empty if nothing is.
+
+    :param where: prefix of the keys, such as ``model.fusion``.
+    """
+    from pydantic import ValidationError
+
+    if name not in catalog.KINDS[kind]:
+        prefix = f"{where}: " if where else ""
+        hint = suggest(name, list(catalog.KINDS[kind]))
+        return {where: f"{prefix}there is no {kind} called {name!r}; {hint}"}
+    try:
+        _model(kind, name).model_validate(dict(given))
+    except ValidationError as fault:
+        known = [o.name for o in options(kind, name)]
+        found = {}
+        for error in fault.errors():
+            key = ".".join([where, *map(str, error["loc"])]).strip(".")
+            if error["type"] == "extra_forbidden":
+                near = suggest(str(error["loc"][-1]), known) if known else "it has no options"
+                found[key] = f"{key} is unknown to the {kind} {name}; {near}"
+            else:
+                found[key] = f"{key}: {error['msg']}, not {error['input']!r}"
+        return found
+    return {}
+
+
 def check(kind: str, name: str, given: Mapping[str, Any], where: str = "") -> dict[str, Any]:
     """The given options, converted to their types.
 
     :param where: prefix of the key in messages, such as ``model.fusion``.
-    :raises UsageError: an unknown name, an unknown option, or a value of the wrong type.
+    :raises UsageError: an unknown name, unknown options, or values of the wrong type.
     """
-    from pydantic import ConfigDict, ValidationError, create_model
-
-    known = options(kind, name)
-    fields: dict[str, Any] = {
-        o.name: (o.annotation, ... if o.required else o.default) for o in known
-    }
-    model = create_model(name, __config__=ConfigDict(extra="forbid"), **fields)
-    try:
-        made = model.model_validate(dict(given))
-    except ValidationError as fault:
-        first = fault.errors()[0]
-        key = ".".join([where, *map(str, first["loc"])]).strip(".")
-        if first["type"] == "extra_forbidden":
-            hint = suggest(str(first["loc"][0]), [o.name for o in known]) if known else None
-            raise UsageError(f"{key} is unknown to the {kind} {name}", hint=hint) from None
-        raise UsageError(f"{key}: {first['msg']}, not {first['input']!r}") from None
+    found = faults(kind, name, given, where)
+    if found:
+        raise UsageError("\n".join(found.values()))
+    made = _model(kind, name).model_validate(dict(given))
     return {key: getattr(made, key) for key in given}
 
 

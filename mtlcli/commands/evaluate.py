@@ -63,8 +63,9 @@ def evaluate(
     for gate in require or []:
         work.parse_gate(gate)
     report = work.evaluate_checkpoint(
-        path, data=data or (), split=split, against=rivals, device=device, batch=batch
-    )
+        path, data=data or (), split=split, against=rivals, gates=require or (), device=device,
+        batch=batch,
+    )  # fmt: skip
     console.emit(report.plain())
     _show(report)
     work.check_gates(report, require or [])

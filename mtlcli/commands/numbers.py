@@ -10,6 +10,6 @@ def score(value: float) -> str:
 
 def change(value: float, baseline: float, sign: int) -> str:
     """The relative change, positive where better."""
-    if math.isnan(baseline) or baseline == 0:
+    if math.isnan(value) or math.isnan(baseline) or baseline == 0:
         return "–"
     return f"{sign * (value - baseline) / abs(baseline):+.2%}"

@@ -91,26 +91,29 @@ def train_mtl(
     verbose: Verbose = 0,
 ) -> None:
     """Train one network for several tasks."""
-    from mtlcli.io import checkpoint
+    from mtlcli.io.checkpoint import SUFFIX
     from mtlcli.recipe import load
 
-    if recipe.endswith(checkpoint.SUFFIX):
-        if init is not None:
-            raise UsageError(
-                "a checkpoint is given twice", hint=f"mtl train-mtl RECIPE --init {init}"
-            )
-        header = checkpoint.read_header(Path(recipe))
-        made, name, init = (
-            load.from_plain(header["recipe"], overrides or []),
-            Path(recipe).stem,
-            recipe,
-        )
+    hint = f"mtl train-single {recipe}"
+    if recipe.endswith(SUFFIX):
+        made, name = _recipe_in(Path(recipe), overrides or [], init)
+        init, hint = recipe, f"mtl fuse {recipe} OTHER.st -o nddr"
     else:
         loaded = load.load(recipe, overrides or [])
         made, name = loaded.recipe, loaded.name
     if len(made.tasks) == 1:
-        raise UsageError(f"{recipe} has one task only", hint=f"mtl train-single {recipe}")
+        raise UsageError(f"{recipe} has one task only", hint=hint)
     _train(made, name, init, out, dry_run, device)
+
+
+def _recipe_in(path: Path, overrides: list[str], init: str | None) -> "tuple[Recipe, str]":
+    """The recipe that a checkpoint carries, and a name for its run."""
+    from mtlcli.io.checkpoint import read_header
+    from mtlcli.workflows.checks import recipe_of
+
+    if init is not None:
+        raise UsageError("a checkpoint is given twice", hint=f"mtl train-mtl RECIPE --init {init}")
+    return recipe_of(read_header(path), overrides), path.stem
 
 
 def resume(
@@ -197,7 +200,8 @@ def _show_plan(ready: "Ready", name: str, init: Path | None) -> None:
     rows = {d.name: {s: split.rows for s, split in d.splits.items()} for d in ready.datasets}
     total = sum(splits.get("train", 0) for splits in rows.values())
     steps = spec.steps or spec.epochs * max(1, total // spec.batch)
-    console.emit({"recipe": ready.recipe.plain(), "rows": rows, "steps": steps, "init": str(init)})
+    begin = None if init is None else str(init)
+    console.emit({"recipe": ready.recipe.plain(), "rows": rows, "steps": steps, "init": begin})
     console.result(dumps(ready.recipe.plain()))
     for dataset, splits in rows.items():
         console.result(f"{dataset}: " + ", ".join(f"{n} {s}" for s, n in splits.items()))

@@ -110,16 +110,32 @@ def place(
     faces = [frame for frame in frames if frame is not None]
     labels: list[Label] = []
     for frame, caption in zip(frames, captions, strict=True):
-        own = frame or (0, 0, *size)
-        choices = [
-            Label(where, text)
-            for text in _wordings(caption)
-            for where in _candidates(own, size, _extent(text, font, size))
-        ]
-        best = min(choices, key=lambda label: _cost(label.box, own, taken, faces))
-        labels.append(best)
-        taken.append(best.box)
+        label = _best(frame or (0, 0, *size), caption, size, font, taken, faces)
+        labels.append(label)
+        taken.append(label.box)
     return labels
+
+
+def _best(
+    own: Box,
+    caption: Sequence[str],
+    size: Size,
+    font: "Font",
+    taken: Sequence[Box],
+    faces: Sequence[Box],
+) -> Label:
+    """By the face; anywhere in the picture where captions would cover each other there."""
+    extents = {text: _extent(text, font, size) for text in _wordings(caption)}
+
+    def cost(label: Label) -> float:
+        return _cost(label.box, own, taken, faces)
+
+    near = [Label(box, t) for t, e in extents.items() for box in _beside(own, size, e)]
+    best = min(near, key=cost)
+    if not any(_common(best.box, other) for other in taken):
+        return best
+    far = [Label(box, t) for t, e in extents.items() for box in _anywhere(size, e)]
+    return min((best, *far), key=cost)
 
 
 def _wordings(caption: Sequence[str]) -> list[str]:
@@ -145,17 +161,25 @@ def _extent(text: str, font: "Font", size: Size) -> Size:
     return min(width, size[0]), min(height, size[1])
 
 
-def _candidates(own: Box, size: Size, extent: Size) -> Iterator[Box]:
-    """Places around the face, then a grid over the picture; all inside it."""
+def _beside(own: Box, size: Size, extent: Size) -> Iterator[Box]:
+    """Places around and in the face, all inside the picture."""
     x0, y0, x1, y1 = own
     width, height = extent
     rows = (y0 - height, y1, y0, y1 - height)  # above, below, inside at the top, at the bottom
     beside = product((x1, x0 - width), (y0, y1 - height))
-    steps = (range(0, size[0], max(1, size[0] // 12)), range(0, size[1], height + 2))
-    for x, y in (*product((x0, x1 - width), rows), *beside, *product(*steps)):
+    for x, y in (*product((x0, x1 - width), rows), *beside):
         left = min(max(x, 0), size[0] - width)
         top = min(max(y, 0), size[1] - height)
         yield left, top, left + width, top + height
+
+
+def _anywhere(size: Size, extent: Size) -> Iterator[Box]:
+    """A grid over the picture."""
+    width, height = extent
+    across, down = size[0] - width, size[1] - height
+    for x in range(0, across + 1, max(1, across // 10)):
+        for y in range(0, down + 1, height + 2):
+            yield x, y, x + width, y + height
 
 
 def _cost(place: Box, own: Box, taken: Sequence[Box], faces: Sequence[Box]) -> float:

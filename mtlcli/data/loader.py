@@ -76,6 +76,7 @@ class Loader:
         self.rows = rows
         self.bad: list[Bad] = []
         self._untold: list[Bad] = []
+        self._passes = 0
         self._plan = plan
         self._loader = _torch_loader(rows, plan, workers, pin_memory)
 
@@ -86,7 +87,8 @@ class Loader:
     def _batches(self, epoch: int, start: int) -> Iterator[Batch]:
         self._plan.epoch, self._plan.start = epoch, start
         self.bad, self._untold = [], []
-        any_good = False
+        self._passes += 1
+        mine, any_good = self._passes, False
         for step, pixels in enumerate(self._start(), start):
             self.bad += pixels.bad
             self._untold += pixels.bad
@@ -96,6 +98,8 @@ class Loader:
                 yield self.rows.batch(pixels, step)
             else:
                 self._nothing_good()
+            if self._passes != mine:
+                raise RuntimeError("a loader can run one epoch at a time, and another has begun")
         if self.bad and not any_good:
             raise self._all_bad("of the split")
 

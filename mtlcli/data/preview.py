@@ -18,8 +18,8 @@ _PAPER = (250, 250, 250)
 
 
 def caption(row: Mapping[str, str], columns: Sequence[str]) -> list[str]:
-    """The labels of a row, ``name value`` each; ``–`` where it has none."""
-    return [f"{name} {row[name] or '–'}" for name in columns]
+    """The labels of a row, ``name value`` each; ``-`` where it has none."""
+    return [f"{name} {row[name] or '-'}" for name in columns]
 
 
 def crop_box(row: Mapping[str, str], margin: float) -> tuple[float, float, float, float] | None:
@@ -48,9 +48,9 @@ def fit_text(text: str, font: "ImageFont | FreeTypeFont", width: int = _TILE) ->
     """The text, cut so that it fits into ``width`` pixels."""
     if font.getlength(text) <= width:
         return text
-    while text and font.getlength(text + "…") > width:
+    while text and font.getlength(text + "...") > width:
         text = text[:-1]
-    return text + "…"
+    return text + "..."  # the font has no single character for it
 
 
 def grid(tiles: Sequence["Image"], captions: Sequence[Sequence[str]]) -> "Image":

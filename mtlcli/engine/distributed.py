@@ -24,21 +24,24 @@ class World:
         return self.rank == 0
 
     def sum(self, tensor: Tensor) -> Tensor:
-        """The sum over all ranks, in place where there are several."""
+        """The sum over all ranks; of a CPU tensor without waiting for the device."""
         if self.size == 1:
             return tensor
-        moved = tensor.to(self.device)
-        dist.all_reduce(moved)
-        return moved.to(tensor.device)
+        total = tensor.clone()
+        dist.all_reduce(total)
+        return total
 
     def any(self, flag: bool) -> bool:
         """Whether the flag is set on any rank."""
         return bool(self.sum(torch.tensor(float(flag))).item())
 
-    def wait(self) -> None:
-        """Until all ranks are here."""
-        if self.size > 1:
-            dist.barrier()
+    def same(self, text: str) -> str:
+        """The first rank's text, on every rank."""
+        if self.size == 1:
+            return text
+        held = [text]
+        dist.broadcast_object_list(held, src=0)
+        return held[0]
 
 
 def join(device: torch.device) -> World:
@@ -50,7 +53,7 @@ def join(device: torch.device) -> World:
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(device)
     if not dist.is_initialized():
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
     return World(device, dist.get_rank(), dist.get_world_size())
 
 

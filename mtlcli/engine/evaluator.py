@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mtlcli.data.rows import Batch
+from mtlcli.data.batch import Batch
 from mtlcli.engine import precision as numbers
 from mtlcli.engine.distributed import World
+from mtlcli.models.backbones.base import eval_mode
 from mtlcli.models.base import MultiTaskNet
 from mtlcli.tasks.base import Metrics, Task
 
@@ -47,25 +48,23 @@ def evaluate(
 
     :param watch: called with each batch and its outputs, both on the CPU.
     """
-    was_training = net.training
-    net.eval()
     metrics: dict[str, Metrics] = {name: task.metrics() for name, task in tasks.items()}
     sums = torch.zeros(len(tasks), 2, dtype=torch.float64)
     bad = 0
-    for batch in batches:
-        bad += len(batch.bad)
-        on_device = batch.to(world.device)
-        with numbers.autocast(precision, world.device):
-            outputs = net(on_device.images)
-        for row, (name, task) in enumerate(tasks.items()):
-            output, target = outputs[name].float(), on_device.targets[name]
-            weight = on_device.weights[name]
-            metrics[name].update(output, target, weight)
-            sums[row, 0] += task.loss(output, target, weight).double().cpu()
-            sums[row, 1] += task.count(target, weight).double().cpu()
-        if watch is not None:
-            watch(batch, {name: output.float().cpu() for name, output in outputs.items()})
-    net.train(was_training)
+    with eval_mode(net):
+        for batch in batches:
+            bad += len(batch.bad)
+            on_device = batch.to(world.device)
+            with numbers.autocast(precision, world.device):
+                outputs = net(on_device.images)
+            for row, (name, task) in enumerate(tasks.items()):
+                output, target = outputs[name].float(), on_device.targets[name]
+                weight = on_device.weights[name]
+                metrics[name].update(output, target, weight)
+                sums[row, 0] += task.loss(output, target, weight).double().cpu()
+                sums[row, 1] += task.count(target, weight).double().cpu()
+            if watch is not None:
+                watch(batch, {name: output.float().cpu() for name, output in outputs.items()})
     return _reduced(metrics, sums, bad, world)
 
 

@@ -26,7 +26,7 @@ class Objective(nn.Module):
         weights: Mapping[str, Tensor],
         counts: Mapping[str, float],
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """One pass.
+        """One pass; the losses are formed in fp32 whatever the network computes in.
 
         :param images: ``[B, 3, H, W] uint8``.
         :param counts: what each task's loss sum is divided by: the labels of the whole batch, over
@@ -35,11 +35,14 @@ class Objective(nn.Module):
         """
         outputs = self.net(images)
         losses: dict[str, Tensor] = {}
-        absent: list[Tensor] = []
-        for name, task in self.tasks.items():
-            if counts[name] > 0:
-                losses[name] = task.loss(outputs[name], targets[name], weights[name]) / counts[name]
-            else:
-                absent.append(outputs[name].sum() * 0)  # so that DDP sees every parameter used
-        parts = ([self.weighting(losses)] if losses else []) + absent
-        return torch.stack(parts).sum(), losses
+        # so that DDP sees every parameter used, also those that this batch does not need
+        unused = [parameter.sum() * 0 for parameter in self.weighting.parameters()]
+        with torch.autocast(images.device.type, enabled=False):
+            for name, task in self.tasks.items():
+                output = outputs[name].float()
+                if counts[name] > 0:
+                    losses[name] = task.loss(output, targets[name], weights[name]) / counts[name]
+                else:
+                    unused.append(output.sum() * 0)
+            parts = ([self.weighting(losses)] if losses else []) + unused
+            return torch.stack(parts).sum(), losses

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from mtlcli.data.rows import Batch
+from mtlcli.data.batch import Batch
 from mtlcli.engine import precision as numbers
 from mtlcli.engine.distributed import World, replicate
 from mtlcli.engine.objective import Objective
@@ -23,7 +23,7 @@ class Step:
     """One optimiser step that was made.
 
     :param step: counted from 1 over the whole training.
-    :param losses: each present task's mean loss over this rank's part, still on the device.
+    :param losses: each present task's mean loss over the whole batch, still on the device.
     :param norm: the gradient norm before clipping; None when it was not asked for.
     :param waited: seconds spent waiting for the input pipeline.
     :param batch: finished batches of the epoch.
@@ -98,7 +98,7 @@ class Trainer:
         torch.manual_seed(hash((self.seed, self.step, self.world.rank)) & 0x7FFFFFFF)
         lr = self._set_rates()
         counts = self._counts(batch)
-        parts = batch.parts(self.accumulate)
+        parts = batch.parts(self._cuts(batch))
         losses: dict[str, Tensor] = {}
         for index, part in enumerate(parts):
             on_device = part.to(self.world.device)
@@ -118,6 +118,7 @@ class Trainer:
         if self.average:
             self.average.update_parameters(self.objective.net)
         self.step += 1
+        losses = self._over_ranks(losses)
         return Step(self.step, batch.step + 1, lr, losses, norm, len(batch), waited, batch.bad)
 
     def _set_rates(self) -> float:
@@ -131,6 +132,17 @@ class Trainer:
         local = [task.count(batch.targets[n], batch.weights[n]) for n, task in tasks.items()]
         totals = self.world.sum(torch.stack(local).double()).tolist()
         return dict(zip(tasks, totals, strict=True))
+
+    def _cuts(self, batch: Batch) -> int:
+        """Parts of the batch: as many on every rank, since parts may exchange batch statistics."""
+        if self.accumulate == 1 or self.world.size == 1:
+            return self.accumulate
+        return 1 if self.world.any(len(batch) < self.accumulate) else self.accumulate
+
+    def _over_ranks(self, losses: dict[str, Tensor]) -> dict[str, Tensor]:
+        if self.world.size == 1 or not losses:
+            return losses
+        return dict(zip(losses, self.world.sum(torch.stack([*losses.values()])), strict=True))
 
     def _synchronised(self, *, last: bool) -> contextlib.AbstractContextManager[object]:
         if last or self.world.size == 1:

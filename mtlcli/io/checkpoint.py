@@ -1,14 +1,14 @@
 """One ``.st`` file: tensors (safetensors) and a JSON header that says everything about them.
 
 The header holds the recipe, the tasks with their label names, the preprocessing, the parents and
-the scores, under one metadata key with sorted keys, so equal content gives equal bytes. Nothing is
-ever unpickled. Reading the header needs neither torch nor the tensors.
+the scores, under one metadata key. Equal content gives equal bytes; the order of tables is content:
+a fusion's weights lie in the order of the tasks. Nothing is ever unpickled. Reading the header
+needs neither torch nor the tensors.
 """
 
 import hashlib
 import json
 import struct
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,8 @@ _HEADER_LIMIT = 100_000_000
 def with_suffix(name: str | Path) -> Path:
     """``nddr`` → ``nddr.st``; a name that has the suffix already stays."""
     path = Path(name)
-    return path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
+    done = path.suffix == SUFFIX or not path.name  # "." is a folder, and has no name
+    return path if done else path.with_name(path.name + SUFFIX)
 
 
 def digest(tensors: Mapping[str, "Tensor"]) -> str:
@@ -49,13 +50,24 @@ def save(path: Path, tensors: Mapping[str, "Tensor"], header: Mapping[str, Any])
     :returns: the sha256 of the tensors, which the header records too.
     :raises DataError: the disk is full or the path cannot be written.
     """
-    from safetensors.torch import save_file
-
-    plain = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+    plain = _unshared(tensors)
     content = {**header, "format": _FORMAT, "sha256": digest(plain)}
-    metadata = {_KEY: json.dumps(content, sort_keys=True, ensure_ascii=False)}
-    files.replace_atomically(path, lambda aside: save_file(plain, aside, metadata))
+    ordered = {key: content[key] for key in sorted(content)}
+    metadata = {_KEY: json.dumps(ordered, ensure_ascii=False)}
+    files.write_tensors(path, plain, metadata)
     return str(content["sha256"])
+
+
+def _unshared(tensors: Mapping[str, "Tensor"]) -> dict[str, "Tensor"]:
+    """On the CPU, contiguous, and none in the memory of another, as the format wants them."""
+    plain: dict[str, Tensor] = {}
+    taken: set[int] = set()
+    for name, tensor in tensors.items():
+        made = tensor.detach().cpu().contiguous()
+        memory = made.untyped_storage().data_ptr()
+        plain[name] = made.clone() if memory in taken else made
+        taken.add(memory)
+    return plain
 
 
 def read_header(path: Path) -> dict[str, Any]:
@@ -68,14 +80,16 @@ def read_header(path: Path) -> dict[str, Any]:
         raise MissingError(f"there is no checkpoint {path}", hint="`mtl info` lists what is here")
     try:
         metadata = _read_metadata(path)
-    except (ValueError, struct.error) as fault:
+        content = dict(json.loads(metadata[_KEY])) if _KEY in metadata else None
+    except OSError as fault:
+        raise DataError(f"{path} cannot be read: {fault.strerror}") from None
+    except (ValueError, TypeError) as fault:
         raise DataError(f"{path} is not a checkpoint of mtl: {fault}", hint=_hint(path)) from None
-    if _KEY not in metadata:
+    if content is None:
         raise DataError(
             f"{path} holds tensors, but no header of mtl",
-            hint=f"if it comes from elsewhere, try `mtl import {path}`",
+            hint=f"a backbone can start from it: model.backbone.weights={path}",
         )
-    content: dict[str, Any] = json.loads(metadata[_KEY])
     if content.get("format") != _FORMAT:
         raise DataError(
             f"{path} has checkpoint format {content.get('format')}, and this mtl reads {_FORMAT}",
@@ -92,26 +106,38 @@ def _read_metadata(path: Path) -> dict[str, str]:
             raise ValueError(f"it has {size} bytes")
         (length,) = struct.unpack("<Q", first)
         if length > _HEADER_LIMIT or length + 8 > size:
-            raise ValueError(_what_is(first, path))
+            raise ValueError(_what_is(path))
         header = json.loads(stream.read(length))
-    ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
-    expected = 8 + length + max(ends, default=0)
+    try:
+        ends = [entry["data_offsets"][1] for key, entry in header.items() if key != "__metadata__"]
+        expected = 8 + length + max(ends, default=0)
+        metadata = dict(header.get("__metadata__", {}))
+    except (AttributeError, KeyError, TypeError, IndexError):
+        raise ValueError("its header is not that of a safetensors file") from None
     if expected != size:
         raise ValueError(f"it should have {expected} bytes and has {size}; the copy is incomplete")
-    metadata: dict[str, str] = header.get("__metadata__", {})
     return metadata
 
 
-def _what_is(first: bytes, path: Path) -> str:
-    if zipfile.is_zipfile(path) or first[:2] in (b"\x80\x02", b"\x80\x04", b"PK"):
+def _what_is(path: Path) -> str:
+    if _is_pickled(path):
         return "it is a pickled PyTorch file, which could run code when loaded"
-    if first.isascii() and first.decode().isprintable():
+    with path.open("rb") as stream:
+        start = stream.read(256)
+    if all(byte >= 32 or byte in b"\t\n\r" for byte in start):
         return "it is a text file"
     return "its first bytes are not those of a safetensors file, or it is cut short"
 
 
+def _is_pickled(path: Path) -> bool:
+    """A pickle of protocol 2 to 5, or the zip file that ``torch.save`` writes."""
+    with path.open("rb") as stream:
+        start = stream.read(2)
+    return start == b"PK" or (start[:1] == b"\x80" and start[1:] in (b"\2", b"\3", b"\4", b"\5"))
+
+
 def _hint(path: Path) -> str:
-    if path.is_file() and path.open("rb").read(2) in (b"\x80\x02", b"\x80\x04", b"PK"):
+    if _is_pickled(path):
         return f"`mtl import {path}` reads foreign checkpoints without running anything in them"
     return "copy it again from where it was made, or train it anew"
 
@@ -130,7 +156,7 @@ def load(path: Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
         tensors: dict[str, Tensor] = load_file(path)
     except SafetensorError as fault:
         raise DataError(f"{path} cannot be read: {fault}", hint=_hint(path)) from None
-    if digest(tensors) != header["sha256"]:
+    if digest(tensors) != header.get("sha256"):
         raise DataError(
             f"{path} is damaged: its tensors do not have the sha256 its header records",
             hint=_hint(path),

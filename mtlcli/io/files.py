@@ -4,12 +4,17 @@ import contextlib
 import errno
 import hashlib
 import os
+import re
 import secrets
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mtlcli.errors import DataError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def _create_beside(target: Path) -> tuple[Path, int]:
@@ -26,7 +31,11 @@ def _create_beside(target: Path) -> tuple[Path, int]:
 
 
 @contextlib.contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def explained(path: Path) -> Iterator[None]:
+    """Writing to ``path``: the system's faults become ours.
+
+    :raises DataError: the disk is full, or the path cannot be written.
+    """
     try:
         yield
     except OSError as fault:
@@ -47,7 +56,7 @@ def replace_atomically(
     :raises DataError: the disk is full, or the path cannot be written.
     """
     target = path.resolve()
-    with _explained(path):
+    with explained(path):
         if target.exists() and not target.is_file():
             raise DataError(f"{path} is not a plain file, so it is not overwritten")
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -62,6 +71,27 @@ def replace_atomically(
             aside.unlink(missing_ok=True)
         if durable:
             sync(target.parent)
+
+
+def write_tensors(path: Path, tensors: "Mapping[str, Tensor]", metadata: dict[str, str]) -> None:
+    """Write a safetensors file atomically.
+
+    :raises DataError: the disk is full, or the path cannot be written.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    def write(aside: Path) -> None:
+        try:
+            save_file(dict(tensors), aside, metadata)
+        except SafetensorError as fault:
+            number = re.search(r"os error (\d+)", str(fault))
+            if number is None:
+                raise
+            code = int(number.group(1))  # safetensors hides it in its text
+            raise OSError(code, os.strerror(code)) from fault
+
+    replace_atomically(path, write)
 
 
 def sync(path: Path) -> None:

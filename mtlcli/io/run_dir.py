@@ -1,6 +1,7 @@
 """The run folder: the names of all its files, and how runs and checkpoints are found."""
 
 import csv
+import io
 import json
 import os
 import re
@@ -9,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mtlcli.errors import MissingError
+from mtlcli import console
+from mtlcli.errors import DataError, MissingError
 from mtlcli.io import checkpoint, files
 
 
@@ -65,51 +67,74 @@ class RunDir:
         return self.path / "plots"
 
     def status(self) -> dict[str, Any]:
-        """The content of ``status.json``; empty where there is none."""
+        """The content of ``status.json``; empty where there is none.
+
+        :raises DataError: it is damaged.
+        """
         if not self.status_file.is_file():
             return {}
-        content: dict[str, Any] = json.loads(self.status_file.read_text(encoding="utf-8"))
-        return content
+        try:
+            return dict(json.loads(self.status_file.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as fault:
+            raise DataError(
+                f"the run's status cannot be read: {fault}", where=self.status_file,
+                hint="delete this file; the run's checkpoints are not touched by it",
+            ) from None  # fmt: skip
 
     def set_status(self, **fields: Any) -> None:
-        """Change some fields of ``status.json``."""
-        write_json(self.status_file, {**self.status(), **fields})
+        """Change some fields of ``status.json``; read by us alone, so NaN stays NaN."""
+        text = json.dumps({**self.status(), **fields}, indent=2)
+        files.write_text(self.status_file, text + "\n")
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
         """Add a row to ``metrics.csv``; the first one decides the columns."""
-        new = not self.metrics.is_file()
-        with self.metrics.open("a", newline="", encoding="utf-8") as stream:
-            writer = csv.DictWriter(stream, list(row), lineterminator="\n")
-            if new:
+        rows = self.read_metrics()
+        with (
+            files.explained(self.metrics),
+            self.metrics.open("a", newline="", encoding="utf-8") as stream,
+        ):
+            writer = csv.DictWriter(stream, list(rows[0] if rows else row), lineterminator="\n")
+            if not rows:
                 writer.writeheader()
             writer.writerow(row)
 
     def read_metrics(self) -> list[dict[str, str]]:
-        """The rows of ``metrics.csv``."""
+        """The rows of ``metrics.csv``; one that a crash has cut short does not count."""
         if not self.metrics.is_file():
             return []
-        with self.metrics.open(newline="", encoding="utf-8") as stream:
-            return list(csv.DictReader(stream))
+        whole = self.metrics.read_text(encoding="utf-8").rpartition("\n")[0]
+        return list(csv.DictReader(whole.splitlines()))
 
     def cut_metrics(self, epochs: int) -> None:
         """Forget the rows after this many epochs: a restart will write them again."""
         rows = self.read_metrics()
-        kept = [row for row in rows if int(row["epoch"]) <= epochs]
-        if len(kept) < len(rows):
-            lines = [",".join(rows[0])] + [",".join(row.values()) for row in kept]
-            files.write_text(self.metrics, "\n".join(lines) + "\n")
+        if not rows:
+            self.metrics.unlink(missing_ok=True)
+            return
+        text = io.StringIO()
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(row for row in rows if int(row["epoch"]) <= epochs)
+        files.write_text(self.metrics, text.getvalue())
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write readable JSON atomically."""
-    files.write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+    """Write readable JSON atomically; what is no finite number is null."""
+    files.write_text(path, console.as_json(content, indent=2) + "\n")
 
 
 def create(name: str) -> RunDir:
-    """A fresh folder ``<runs>/<name>-001``; never one that exists."""
+    """A fresh folder ``<runs>/<name>-001``; never one that exists.
+
+    :raises DataError: it cannot be written.
+    """
     root = runs_root()
-    root.mkdir(parents=True, exist_ok=True)
-    stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", name)
+    with files.explained(root):
+        root.mkdir(parents=True, exist_ok=True)
+        return _create(root, re.sub(r"[^A-Za-z0-9_.-]+", "-", name))
+
+
+def _create(root: Path, stem: str) -> RunDir:
     taken = [
         int(match.group(1))
         for path in root.iterdir()

@@ -47,11 +47,9 @@ def save(path: Path, state: Any) -> None:
 
     :raises DataError: the disk is full or the path cannot be written.
     """
-    from safetensors.torch import save_file
-
     tensors: dict[str, Any] = {}
     tree = json.dumps(_flatten(state, tensors))
-    files.replace_atomically(path, lambda aside: save_file(tensors, aside, {_KEY: tree}))
+    files.write_tensors(path, tensors, {_KEY: tree})
 
 
 def load(path: Path) -> Any:
@@ -68,6 +66,9 @@ def load(path: Path) -> Any:
         with safe_open(path, framework="pt") as stream:
             tree = json.loads((stream.metadata() or {})[_KEY])
             tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
-    except (SafetensorError, KeyError, ValueError) as fault:
-        raise DataError(f"the restart state cannot be read: {fault}", where=path) from None
-    return _restore(tree, tensors)
+        return _restore(tree, tensors)
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as fault:
+        raise DataError(
+            f"the restart state cannot be read: {fault}", where=path,
+            hint="start a new run from the run's last.st with --init",
+        ) from None  # fmt: skip

@@ -1,28 +1,25 @@
 """Build a network whose weights are about to be loaded, without drawing random ones first."""
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
-
-_DRAWS = {Tensor.normal_, Tensor.uniform_, Tensor.erfinv_}
+from torch.nn import init
 
 
-class Blank(TorchFunctionMode):
-    """Within ``with Blank():`` random starts are left out; most of the time to build is theirs.
+@contextmanager
+def blank() -> Iterator[None]:
+    """Within it ``torch.nn.init`` does nothing; most of the time to build a network is its.
 
     Tensors hold anything until a **strict** ``load_state_dict`` has filled them all.
     """
+    kept = {name: f for name, f in vars(init).items() if name.endswith("_") and name[0] != "_"}
+    vars(init).update(dict.fromkeys(kept, _leave))
+    try:
+        yield
+    finally:
+        vars(init).update(kept)
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Iterable[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        kwargs = kwargs or {}
-        if func in _DRAWS or getattr(func, "__module__", "") == "torch.nn.init":
-            return kwargs["tensor"] if "tensor" in kwargs else args[0]
-        return func(*args, **kwargs)
+
+def _leave(tensor: Tensor, *_: object, **__: object) -> Tensor:
+    return tensor

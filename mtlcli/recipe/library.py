@@ -10,35 +10,33 @@ from mtlcli.registry import suggest
 SUFFIXES = (".toml", ".yaml", ".yml")
 
 
-def _homes() -> list[Path]:
+def _home() -> Path:
     package = Path(mtlcli.__file__).parent
-    # beside the package in a source tree, inside it in a wheel
-    return [h for h in (package.parent / "recipes", package / "recipes") if h.is_dir()]
+    inside = package / "recipes"  # in a wheel; in a source tree they stand beside the package
+    return inside if inside.is_dir() else package.parent / "recipes"
 
 
 def shipped() -> dict[str, Path]:
     """Name → file of every recipe that comes with ``mtl``."""
-    found = {
-        str(path.relative_to(home).with_suffix("")): path
-        for home in reversed(_homes())
-        for path in sorted(home.rglob("*.toml"))
-    }
-    return dict(sorted(found.items()))
+    home = _home()
+    files = sorted(home.rglob("*.toml"))
+    return {path.relative_to(home).with_suffix("").as_posix(): path for path in files}
 
 
-def _candidates(name: str) -> Iterator[Path]:
-    path = Path(name)
+def _candidates(path: Path) -> Iterator[Path]:
     yield path
-    if path.suffix not in SUFFIXES:
+    if path.name and path.suffix not in SUFFIXES:
         yield from (path.with_name(path.name + suffix) for suffix in SUFFIXES)
 
 
-def find(name: str) -> Path:
+def find(name: str, beside: Path | None = None) -> Path:
     """The file of a recipe given by path or by name; a path in the current folder goes first.
 
+    :param beside: a recipe that names this one; before all, the path is relative to it.
     :raises UsageError: there is none.
     """
-    for path in _candidates(name):
+    folders = [Path()] if beside is None else [beside.parent, Path()]
+    for path in (path for folder in folders for path in _candidates(folder / name)):
         if path.is_file():
             return path
     library = shipped()
@@ -52,7 +50,8 @@ def find(name: str) -> Path:
 
 def title(path: Path) -> str:
     """A recipe's name: ``utkface/nddr`` for a shipped one, else the file's stem."""
+    path = path.resolve()
     for name, known in shipped().items():
-        if known == path:
+        if known.resolve() == path:
             return name
     return path.stem

@@ -1,23 +1,32 @@
-"""Read a recipe: file over ``extends`` over defaults, ``key=value`` over all; then check everything.
+"""Read a recipe: file over ``extends`` over defaults, ``key=value`` over all; then check it all.
 
 Precedence, stated once: command line > recipe > the recipe it extends > defaults of the schema.
 """
 
-import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from mtlcli import registry
 from mtlcli.errors import UsageError
-from mtlcli.recipe import library
-from mtlcli.recipe.schema import Recipe, Spec
+from mtlcli.recipe import library, overrides
+from mtlcli.recipe.overrides import merge as merge
+from mtlcli.recipe.places import Source, place
+from mtlcli.recipe.schema import PARTS, Recipe, as_part
 from mtlcli.recipe.strict_yaml import parse as parse_yaml
+
+_HINT = "`mtl recipes show demo/nddr --resolved` shows every key with its value"
+_WORDS = {
+    "model_type": "a table of keys and values is needed",
+    "dict_type": "a table of keys and values is needed",
+    "missing": "is needed",
+}
 
 
 @dataclass(frozen=True)
@@ -29,165 +38,125 @@ class Loaded:
     path: Path | None
 
 
-def load(name: str, overrides: Sequence[str] = ()) -> Loaded:
-    """The recipe of a name or path, with ``key=value`` overrides.
+def load(name: str, changes: Sequence[str] = ()) -> Loaded:
+    """The recipe of a name or path, with ``key=value`` changes.
 
     :raises UsageError: every fault found, each with file, line and key.
     """
     path = library.find(name)
-    text = _read_text(path)
-    values = _parse(text, path)
-    parent = values.get("extends")
+    sources = [*_typed(changes), _read(path)]
+    parent = sources[-1].values.get("extends")
     if parent:
-        below = library.find(str(parent))
-        inherited = _parse(_read_text(below), below)
-        if inherited.get("extends"):
+        sources.append(_read(library.find(str(parent), beside=path)))
+        if sources[-1].values.get("extends"):
             raise UsageError(f"{parent} itself extends another recipe; one level only", where=path)
-        values = merge(inherited, values)
-    return Loaded(check(values, overrides, source=(path, text)), library.title(path), path)
+    return Loaded(_checked(sources), library.title(path), path)
 
 
-def from_plain(values: Mapping[str, Any], overrides: Sequence[str] = ()) -> Recipe:
-    """The recipe inside a checkpoint or a run, with ``key=value`` overrides."""
-    return check(deepcopy(dict(values)), overrides)
+def from_plain(values: Mapping[str, Any], changes: Sequence[str] = ()) -> Recipe:
+    """The recipe inside a checkpoint or a run, with ``key=value`` changes.
+
+    :raises UsageError: every fault found.
+    """
+    return _checked([*_typed(changes), Source("", deepcopy(dict(values)))])
 
 
-def _read_text(path: Path) -> str:
+def _typed(changes: Sequence[str]) -> list[Source]:
+    return [Source("command line", overrides.parse(change)) for change in reversed(changes)]
+
+
+def _read(path: Path) -> Source:
     try:
-        return path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as fault:
         raise UsageError(f"the recipe cannot be read: {fault}", where=path) from None
+    parse = parse_yaml if path.suffix in (".yaml", ".yml") else _parse_toml
+    return Source(str(path), parse(text, str(path)), text, parse)
 
 
-def _parse(text: str, path: Path) -> dict[str, Any]:
-    if path.suffix in (".yaml", ".yml"):
-        return parse_yaml(text, str(path))
+def _parse_toml(text: str, name: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as fault:
-        raise UsageError(f"not valid TOML: {fault}", where=path) from None
+        raise UsageError(f"not valid TOML: {fault}", where=name) from None
 
 
-def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """``above`` over ``below``, table by table."""
-    merged = dict(below)
-    for key, value in above.items():
-        old = merged.get(key)
-        both = isinstance(old, Mapping) and isinstance(value, Mapping)
-        merged[key] = merge(old, value) if both else value  # type: ignore[arg-type]
-    return merged
+def _checked(sources: Sequence[Source]) -> Recipe:
+    """Types, unknown keys, names of parts and their options, names of tasks.
 
-
-def apply(values: dict[str, Any], override: str) -> dict[str, Any]:
-    """``a.b=1`` into the values; the right side is read as TOML, else as text."""
-    key, equals, text = override.partition("=")
-    if not equals or not key.strip():
-        raise UsageError(
-            f"{override!r} is not of the form key=value", hint="for example train.epochs=5"
-        )
-    try:
-        value: Any = tomllib.loads(f"v = {text}")["v"]
-    except tomllib.TOMLDecodeError:
-        value = text
-    nested: dict[str, Any] = {}
-    inner = nested
-    *path, last = key.strip().split(".")
-    for part in path:
-        inner[part] = inner = {}
-    inner[last] = value
-    return merge(values, nested)
-
-
-def check(
-    values: dict[str, Any], overrides: Sequence[str] = (), source: tuple[Path, str] | None = None
-) -> Recipe:
-    """Values to a recipe; types, unknown keys, names of parts and their options are checked."""
-    for override in overrides:
-        values = apply(values, override)
+    :param sources: the strongest first.
+    """
+    values: Mapping[str, Any] = reduce(merge, [source.values for source in reversed(sources)])
+    faults: dict[str, str] = {}
     try:
         recipe = Recipe.model_validate(values)
     except ValidationError as fault:
-        lines = [_explain(error, source) for error in fault.errors()]
-        raise UsageError("\n".join(dict.fromkeys(lines)), hint=_HINT) from None
-    faults = _faulty_parts(recipe, source)
+        faults = {_key(error): _explain(error) for error in fault.errors()}
+    faults |= {key: text for found in _parts(values) for key, text in found.items()}
+    faults |= _unknown_tasks(values)
     if faults:
-        raise UsageError("\n".join(faults), hint=_HINT)
+        lines = [place(key, sources) + text for key, text in faults.items()]
+        raise UsageError("\n".join(lines), hint=_HINT)
     return recipe
 
 
-_HINT = "`mtl recipes show utkface/nddr --resolved` shows every key with its value"
+def _key(error: Any) -> str:
+    return ".".join(map(str, error["loc"]))
 
 
-def _explain(error: Any, source: tuple[Path, str] | None) -> str:
-    loc = [str(part) for part in error["loc"]]
-    key = ".".join(loc)
+def _explain(error: Any) -> str:
+    key = _key(error)
     if error["type"] == "extra_forbidden":
-        message = f"{key} is unknown; {registry.suggest(loc[-1], _siblings(loc))}"
-    else:
-        text = error["msg"].removeprefix("Value error, ")
-        message = f"{key}: {text}" if key else text
-        if not isinstance(error["input"], (dict, BaseModel)):
-            message += f", not {error['input']!r}"
-    return _place(loc, source) + message
+        return f"{key} is unknown; {registry.suggest(str(error['loc'][-1]), _siblings(error))}"
+    text = _WORDS.get(error["type"], error["msg"].removeprefix("Value error, "))
+    found = "" if isinstance(error["input"], dict) else f", not {error['input']!r}"
+    return f"{key}: {text}{found}"
 
 
-def _siblings(loc: list[str]) -> list[str]:
+def _siblings(error: Any) -> list[str]:
     model: Any = Recipe
-    for part in loc[:-1]:
-        field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
-        model = field.annotation if field else model
-    return list(getattr(model, "model_fields", {}))
+    for part in error["loc"][:-1]:
+        model = model.model_fields[part].annotation
+    return list(model.model_fields)
 
 
-def _place(loc: Sequence[str], source: tuple[Path, str] | None) -> str:
-    if source is None or not loc:
-        return ""
-    path, text = source
-    line = line_of(text, loc)
-    return f"{path}:{line}: " if line else f"{path}: "
+def _table(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
-def line_of(text: str, loc: Sequence[str]) -> int | None:
-    """The line of a key in TOML or YAML text: the last of its parts, below all the others."""
-    wanted = list(loc)
-    for number, line in enumerate(text.splitlines(), 1):
-        header = re.match(r"\s*\[([^\[\]]+)\]\s*(#.*)?$", line)
-        if header:
-            parts = [p.strip(" \"'") for p in header.group(1).split(".")]
-            wanted = list(loc)[len(parts) :] if list(loc)[: len(parts)] == parts else []
-            if not wanted and parts == list(loc):
-                return number
-            continue
-        while wanted and re.search(rf"(?:^|[\s{{,.\"]){re.escape(wanted[0])}\"?\s*[=:.]", line):
-            wanted = wanted[1:]
-            if not wanted:
-                return number
-    return None
+def _parts(values: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    """The faults of every part that is named; a spec of the wrong form is the schema's matter."""
+    model = _table(values.get("model"))
+    for kind in PARTS:
+        home, where = (values, kind) if kind == "weighting" else (model, f"model.{kind}")
+        if kind in home:
+            yield _part_faults(kind, where, as_part(home[kind], PARTS[kind]), "name")
+    for task, spec in _table(model.get("backbones")).items():
+        yield _part_faults("backbone", f"model.backbones.{task}", as_part(spec), "name")
+    for name, task in _table(values.get("tasks")).items():
+        yield _part_faults("task kind", f"tasks.{name}", task, "kind")
 
 
-def _faulty_parts(recipe: Recipe, source: tuple[Path, str] | None) -> list[str]:
-    parts: list[tuple[str, str, Spec]] = [
-        ("backbone", "model.backbone", recipe.model.backbone),
-        ("fusion", "model.fusion", recipe.model.fusion),
-        ("architecture", "model.architecture", recipe.model.architecture),
-        ("weighting", "weighting", recipe.weighting),
-    ]
-    parts += [("backbone", f"model.backbones.{t}", s) for t, s in recipe.model.backbones.items()]
-    faults = []
-    for kind, where, spec in parts:
-        faults += _fault_of(kind, where, spec.name, spec.options, source)
-    for name, task in recipe.tasks.items():
-        if task.kind:
-            faults += _fault_of("task kind", f"tasks.{name}", task.kind, task.options, source)
-    return faults
+def _part_faults(kind: str, where: str, spec: Any, key: str) -> dict[str, str]:
+    options = dict(_table(spec))
+    name = options.pop(key, None)
+    if kind == "task kind":
+        options.pop("column", None)
+    if not isinstance(name, str) or not name:
+        return {}
+    return registry.faults(kind, name, options, where)
 
 
-def _fault_of(
-    kind: str, where: str, name: str, options: dict[str, Any], source: tuple[Path, str] | None
-) -> list[str]:
-    try:
-        registry.check(kind, name, options, where)
-    except UsageError as fault:
-        hint = f"; {fault.hint}" if fault.hint else ""
-        return [_place(where.split("."), source) + fault.what + hint]
-    return []
+def _unknown_tasks(values: Mapping[str, Any]) -> dict[str, str]:
+    tasks = list(_table(values.get("tasks")))
+    named = {f"loss.{task}": task for task in _table(values.get("loss"))}
+    backbones = _table(_table(values.get("model")).get("backbones"))
+    named |= {f"model.backbones.{task}": task for task in backbones}
+    best = _table(values.get("train")).get("best")
+    if isinstance(best, str) and best:
+        named["train.best"] = best.partition(".")[0]
+    return {
+        key: f"{key}: there is no task {task!r}; {registry.suggest(str(task), tasks)}"
+        for key, task in named.items()
+        if task not in tasks
+    }

@@ -1,12 +1,34 @@
 """What a user may write in a recipe: every key, its meaning, its default; others are refused."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+#: kind of part → the one that is taken where a recipe names none.
+PARTS = {"architecture": "fused", "backbone": "resnet18", "fusion": "nddr", "weighting": "fixed"}
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, frozen=True)
+class _Table(BaseModel):
+    model_config = ConfigDict(use_attribute_docstrings=True, frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty(cls, value: Any) -> Any:
+        """A YAML table without keys reads as null."""
+        return {} if value is None else value
+
+
+class _Strict(_Table):
+    model_config = ConfigDict(extra="forbid")
 
 
 class Spec(BaseModel):
@@ -22,19 +44,33 @@ class Spec(BaseModel):
         return dict(self.model_extra or {})
 
 
-def _spec(value: Any) -> Any:
-    return {"name": value} if isinstance(value, str) else value
+def as_part(value: Any, default: str = "") -> Any:
+    """``"nddr"`` → ``{name: nddr}``; a table of options alone gets the default's name."""
+    if isinstance(value, str):
+        return {"name": value}
+    if default and isinstance(value, Mapping) and "name" not in value:
+        return {"name": default, **value}
+    return value
 
 
-SpecField = Annotated[Spec, BeforeValidator(_spec)]
+def _part(kind: str) -> BeforeValidator:
+    return BeforeValidator(lambda value: as_part(value, PARTS[kind]))
+
+
+def _no_null(value: Any) -> Any:
+    return {} if value is None else value
+
+
+NoNull = BeforeValidator(_no_null)
+Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
 
 
-class TaskSpec(BaseModel):
+class TaskSpec(_Table):
     """One task; further keys are options of its kind."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="allow")
 
     kind: str = ""
     """A task kind; left out, the one that the dataset gives for the column."""
@@ -52,7 +88,7 @@ class InputSpec(_Strict):
 
     size: Annotated[int, Field(ge=8, le=2048)] = 128
     """Height and width in pixels."""
-    margin: float | None = None
+    margin: NonNegative | None = None
     """Added around a box on each side, in box widths; left out, the dataset's."""
     fit: Literal["crop", "squash", "pad"] = "crop"
     """How a picture without a box becomes square."""
@@ -60,7 +96,7 @@ class InputSpec(_Strict):
     """Decode big JPEGs at reduced size: faster, and not the same pixels."""
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     """Subtracted from the channels (R, G, B), in units of 0..1."""
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    std: tuple[Positive, Positive, Positive] = (0.229, 0.224, 0.225)
     """The channels are divided by this."""
 
 
@@ -69,7 +105,7 @@ class AugmentSpec(_Strict):
 
     flip: Fraction = 0.5
     """Probability of a mirror image."""
-    scale: tuple[float, float] = (1.0, 1.0)
+    scale: tuple[Positive, Positive] = (1.0, 1.0)
     """Side of the view relative to the whole, lowest and highest."""
     shift: Fraction = 0.0
     """Largest shift of the view, in parts of its side."""
@@ -86,17 +122,24 @@ class AugmentSpec(_Strict):
     erase: Fraction = 0.0
     """Probability of erasing a rectangle (Zhong et al. 2020)."""
 
+    @field_validator("scale")
+    @classmethod
+    def _ordered(cls, scale: tuple[float, float]) -> tuple[float, float]:
+        if scale[0] > scale[1]:
+            raise ValueError("the lowest comes first")
+        return scale
+
 
 class ModelSpec(_Strict):
     """The network."""
 
-    architecture: SpecField = Spec(name="fused")
+    architecture: Annotated[Spec, _part("architecture")] = Spec(name=PARTS["architecture"])
     """How backbones, fusions and heads are put together; one task: always a single network."""
-    backbone: SpecField = Spec(name="resnet18")
+    backbone: Annotated[Spec, _part("backbone")] = Spec(name=PARTS["backbone"])
     """The backbone of every task."""
-    backbones: dict[str, SpecField] = {}
+    backbones: Annotated[dict[str, Annotated[Spec, BeforeValidator(as_part)]], NoNull] = {}
     """Backbones of single tasks, where they differ."""
-    fusion: SpecField = Spec(name="nddr")
+    fusion: Annotated[Spec, _part("fusion")] = Spec(name=PARTS["fusion"])
     """The layer by which the backbones exchange features after each stage."""
 
 
@@ -113,7 +156,7 @@ class TrainSpec(_Strict):
     """Parts a batch is cut into, to save memory; the result is that of the whole batch."""
     optimizer: Literal["sgd", "adamw"] = "sgd"
     """SGD with momentum, or AdamW."""
-    lr: Annotated[float, Field(gt=0)] = 0.01
+    lr: Positive = 0.01
     """Learning rate after warm-up."""
     momentum: Fraction = 0.9
     """Of SGD."""
@@ -151,7 +194,7 @@ class TrainSpec(_Strict):
     """Epochs between scorings of the val split."""
     save_minutes: NonNegative = 10.0
     """Minutes between restart points inside a long epoch; 0: only at its end."""
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Decides everything that is random."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """``auto``: bf16 where the hardware has it, else fp32."""
@@ -166,6 +209,20 @@ class TrainSpec(_Strict):
     tensorboard: bool = False
     """Also write TensorBoard events (extra ``tensorboard``)."""
 
+    @field_validator("nesterov")
+    @classmethod
+    def _with_momentum(cls, nesterov: bool, info: ValidationInfo) -> bool:
+        if nesterov and info.data.get("momentum") == 0:
+            raise ValueError("Nesterov's form needs train.momentum above 0")
+        return nesterov
+
+    @field_validator("accumulate")
+    @classmethod
+    def _parts_of_a_batch(cls, accumulate: int, info: ValidationInfo) -> int:
+        if accumulate > info.data.get("batch", accumulate):
+            raise ValueError(f"a batch of {info.data['batch']} cannot be cut into so many parts")
+        return accumulate
+
 
 class Recipe(_Strict):
     """Everything about one experiment."""
@@ -176,14 +233,14 @@ class Recipe(_Strict):
     """One sentence for ``mtl recipes ls``."""
     data: tuple[str, ...] = ()
     """Dataset folders; several are one experiment with each row labelled for some tasks only."""
-    tasks: dict[str, TaskSpec] = {}
+    tasks: Annotated[dict[str, TaskSpec], NoNull] = {}
     """Task name → its settings."""
-    loss: dict[str, NonNegative] = {}
+    loss: Annotated[dict[str, NonNegative], NoNull] = {}
     """Task name → factor of its loss."""
     input: InputSpec = InputSpec()
     augment: AugmentSpec = AugmentSpec()
     model: ModelSpec = ModelSpec()
-    weighting: SpecField = Spec(name="fixed")
+    weighting: Annotated[Spec, _part("weighting")] = Spec(name=PARTS["weighting"])
     """How the losses of the tasks become one."""
     train: TrainSpec = TrainSpec()
 
@@ -199,15 +256,6 @@ class Recipe(_Strict):
             if not name.isidentifier():
                 raise ValueError(f"task name {name!r} must consist of letters, digits and _")
         return tasks
-
-    @model_validator(mode="after")
-    def _known_tasks(self) -> "Recipe":
-        for section, names in (("loss", self.loss), ("model.backbones", self.model.backbones)):
-            for name in names:
-                if name not in self.tasks:
-                    known = ", ".join(self.tasks)
-                    raise ValueError(f"{section}.{name}: there is no such task; tasks: {known}")
-        return self
 
     def plain(self) -> dict[str, Any]:
         """As plain values (JSON, TOML), every key resolved."""

@@ -29,6 +29,10 @@ class _Loader(_Base):  # type: ignore[misc]
         seen: set[Any] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
+            if isinstance(key, (list, dict)):
+                raise yaml.MarkedYAMLError(
+                    problem="a key is one word", problem_mark=key_node.start_mark
+                )
             if key in seen:
                 raise yaml.MarkedYAMLError(
                     problem=f"{key!r} is given twice", problem_mark=key_node.start_mark
@@ -55,7 +59,7 @@ def parse(text: str, name: str) -> dict[str, Any]:
     except yaml.MarkedYAMLError as fault:
         line = fault.problem_mark.line + 1 if fault.problem_mark else 1
         raise UsageError(f"not valid YAML: {fault.problem}", where=f"{name}:{line}") from None
-    except yaml.YAMLError as fault:
+    except (yaml.YAMLError, ValueError) as fault:
         raise UsageError(f"not valid YAML: {fault}", where=name) from None
     if document is None:
         return {}

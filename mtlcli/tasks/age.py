@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from mtlcli.data.manifest import Column
 from mtlcli.errors import UsageError
+from mtlcli.io.column import Column
 from mtlcli.tasks.base import Direction, Labels, Metrics, Task
 from mtlcli.tasks.heads import ImageHead
 from mtlcli.tasks.regression import encode_numbers

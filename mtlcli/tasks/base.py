@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from torch import Tensor, nn
 
-from mtlcli.data.manifest import Column
+from mtlcli.io.column import Column
 
 Direction = Literal["min", "max"]
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mtlcli.data.manifest import Column
 from mtlcli.errors import DataError
+from mtlcli.io.column import Column
 from mtlcli.tasks.base import Direction, Labels, Metrics, Task
 from mtlcli.tasks.heads import ImageHead
 

@@ -2,16 +2,19 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
+
+from torch import Tensor
 
 from mtlcli.engine import delta
 from mtlcli.engine.evaluator import Scores
 from mtlcli.engine.trainer import Step
 from mtlcli.errors import MtlError, UsageError
-from mtlcli.tasks.base import Task
+from mtlcli.tasks.base import Direction, Task
 
 Metrics = dict[str, dict[str, float]]
+_AT_ONCE = 16  # steps whose losses are read together: reading one waits for the device
 
 
 @dataclass
@@ -25,6 +28,7 @@ class Book:
     :param best: the best choice so far, larger is better.
     :param since_best: scorings since then.
     :param bad: pictures that could not be read in the current epoch.
+    :param first_bad: the reason of the first of them.
     """
 
     epoch: int = 0
@@ -36,11 +40,18 @@ class Book:
     best_scores: Metrics = field(default_factory=dict)
     since_best: int = 0
     bad: int = 0
-    seconds: float = 0.0
+    first_bad: str = ""
+
+    def __post_init__(self) -> None:
+        self._unread: list[tuple[int, dict[str, Tensor]]] = []
 
     def state_dict(self) -> dict[str, Any]:
-        """As plain values."""
-        return asdict(self)
+        """As plain values.
+
+        :raises MtlError: a loss is no longer a finite number, so that such a state is never saved.
+        """
+        self._read()
+        return {f.name: getattr(self, f.name) for f in fields(self)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """The inverse of :meth:`state_dict`."""
@@ -49,26 +60,38 @@ class Book:
     def add(self, step: Step) -> None:
         """Count a step.
 
-        :raises MtlError: a loss is no longer a finite number.
+        :raises MtlError: a loss is no longer a finite number; up to 16 steps late.
         """
         self.batch = step.batch
         self.bad += len(step.bad)
-        for task, loss in step.losses.items():
-            value = float(loss)
-            if not math.isfinite(value):
-                raise MtlError(
-                    f"the loss of task {task!r} became {value} at step {step.step}",
-                    hint="lower train.lr or set train.max_norm=1, then `mtl resume` or train anew",
-                )
-            entry = self.losses.setdefault(task, [0.0, 0])
-            entry[0] += value
-            entry[1] += 1
+        if step.bad and not self.first_bad:
+            self.first_bad = step.bad[0][1]
+        self._unread.append((step.step, step.losses))
+        if len(self._unread) >= _AT_ONCE:
+            self._read()
+
+    def _read(self) -> None:
+        unread, self._unread = self._unread, []
+        for step, losses in unread:
+            for task, loss in losses.items():
+                self._count(step, task, float(loss))
+
+    def _count(self, step: int, task: str, loss: float) -> None:
+        if not math.isfinite(loss):
+            raise MtlError(
+                f"the loss of task {task!r} became {loss} at step {step}",
+                hint="train anew with a lower train.lr, or with train.max_norm=1",
+            )
+        entry = self.losses.setdefault(task, [0.0, 0])
+        entry[0] += loss
+        entry[1] += 1
 
     def close_epoch(self) -> dict[str, float]:
         """The mean training losses of the epoch that just ended; starts the next one."""
+        self._read()
         means = {task: total / steps for task, (total, steps) in self.losses.items()}
         self.epoch += 1
-        self.batch, self.losses, self.bad = 0, {}, 0
+        self.batch, self.losses, self.bad, self.first_bad = 0, {}, 0, ""
         return means
 
     def judge(self, scores: Scores, tasks: Mapping[str, Task], best: str) -> tuple[float, bool]:
@@ -95,8 +118,21 @@ def choice(metrics: Metrics, baseline: Metrics, tasks: Mapping[str, Task], best:
         task, metric = parse_best(best, tasks)
         value = metrics[task][metric]
         return value if tasks[task].directions[metric] == "max" else -value
-    leading = {name: {task.primary: task.directions[task.primary]} for name, task in tasks.items()}
-    return delta.delta_m(metrics, baseline, leading)
+    gains = [
+        _gain(metrics[name][task.primary], baseline[name][task.primary], task)
+        for name, task in tasks.items()
+        if task.primary in baseline.get(name, {})
+    ]
+    known = [gain for gain in gains if math.isfinite(gain)]
+    return sum(known) / len(known) if known else math.nan
+
+
+def _gain(value: float, baseline: float, task: Task) -> float:
+    """The relative change; against a baseline of 0, which has none, the change itself."""
+    direction: Direction = task.directions[task.primary]
+    if baseline == 0:
+        return value if direction == "max" else -value
+    return delta.change(value, baseline, direction)
 
 
 def parse_best(best: str, tasks: Mapping[str, Task]) -> tuple[str, str]:

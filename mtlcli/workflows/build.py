@@ -1,33 +1,28 @@
 """The one module that knows both recipe and objects: recipe (or checkpoint) in, parts out."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from mtlcli import registry
 from mtlcli.balancing.base import Weighting
-from mtlcli.data.geometry import Framing
-from mtlcli.data.manifest import BOX
-from mtlcli.data.rows import Rows
+from mtlcli.data.rows import Rows, from_frames
 from mtlcli.data.transforms import Augment
 from mtlcli.engine.optim import Rates, Schedule
 from mtlcli.errors import DataError, UsageError
 from mtlcli.io import checkpoint
 from mtlcli.models.backbones.base import Backbone
 from mtlcli.models.base import MultiTaskNet
+from mtlcli.models.blank import blank
 from mtlcli.models.fusions.base import Fusion
-from mtlcli.recipe.load import from_plain
 from mtlcli.recipe.schema import InputSpec, ModelSpec, Recipe, Spec, TrainSpec
 from mtlcli.tasks.base import Task
-from mtlcli.workflows.checks import Ready, TaskPlan
-
-if TYPE_CHECKING:
-    import pandas as pd
+from mtlcli.workflows.checks import Ready, TaskPlan, plans_of, recipe_of
 
 
 def pick_device(name: str) -> torch.device:
@@ -35,19 +30,24 @@ def pick_device(name: str) -> torch.device:
 
     :raises UsageError: the device named is not there.
     """
+    count = {
+        "cpu": 1,
+        "cuda": torch.cuda.device_count(),
+        "mps": int(torch.backends.mps.is_available()),
+    }
     if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
+        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if count[kind]))
+    kind, _, index = name.partition(":")
+    if kind not in count or not (index or "0").isdigit():
         raise UsageError(
-            f"there is no kind of device {name!r}", hint="cpu, cuda, cuda:1, mps"
-        ) from None
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise UsageError("no CUDA device is there", hint="use --device cpu; `mtl doctor` says more")
-    return device
+            f"there is no kind of device {name!r}", hint="auto, cpu, cuda, cuda:1, mps"
+        )
+    if int(index or "0") >= count[kind]:
+        raise UsageError(
+            f"the device {name} is not there ({count[kind]} {kind} found)",
+            hint="use --device cpu; `mtl doctor` says more",
+        )
+    return torch.device(name)
 
 
 def make_tasks(plans: Sequence[TaskPlan]) -> dict[str, Task]:
@@ -100,44 +100,34 @@ def make_weighting(recipe: Recipe) -> Weighting:
     return made
 
 
-def make_rows(ready: Ready, tasks: Mapping[str, Task], split: str, *, train: bool) -> Rows:
-    """The rows of a split over all datasets, labels encoded; rows of missing pictures stay and
-    are counted when they are read.
+def make_rows(
+    ready: Ready, tasks: Mapping[str, Task], split: str, *, train: bool, limit: int = 0
+) -> Rows:
+    """The rows of a split over all datasets, labels encoded.
+
+    Rows of missing pictures stay; they are counted when they are read.
+
+    :param limit: at most about this many rows, evenly spaced; 0: all.
+    :raises DataError: a label or a box that cannot be read.
     """
     look, recipe = ready.recipe.input, ready.recipe
     frames = [dataset.read(split) for dataset in ready.datasets]
-    roots = [str(dataset.root) for dataset in ready.datasets]
-    return Rows(
-        "",
-        [f"{root}/{image}" for root, f in zip(roots, frames, strict=True) for image in f["image"]],
-        {
-            plan.name: tasks[plan.name].encode([c for f in frames for c in _cells(f, plan.source)])
-            for plan in ready.tasks
-        },
-        Framing(size=look.size, margin=ready.margin, fit=look.fit, reduced=look.reduced),
-        boxes=_boxes(frames),
-        augment=Augment(**recipe.augment.model_dump()) if train else None,
-        seed=recipe.train.seed,
-    )
-
-
-def _cells(frame: "pd.DataFrame", column: str) -> list[str]:
-    if column in frame.columns:
-        return [str(cell) for cell in frame[column]]
-    return [""] * len(frame)  # this dataset has no such label
-
-
-def _boxes(frames: Sequence["pd.DataFrame"]) -> np.ndarray | None:
-    """``[N, 4] float32``, NaN where a row has no box; None where no row has one."""
-    parts = []
-    for frame in frames:
-        part = np.full((len(frame), 4), np.nan, np.float32)
-        if set(BOX) <= set(frame.columns):
-            cells = frame[list(BOX)].to_numpy()
-            part = np.where(cells == "", "nan", cells).astype(np.float32)
-        parts.append(part)
-    boxes = np.concatenate(parts)
-    return None if np.isnan(boxes).all() else boxes
+    if limit:
+        every = max(1, -(-sum(map(len, frames)) // limit))
+        frames = [frame.iloc[::every] for frame in frames]
+    sources = [(dataset.root, frame) for dataset, frame in zip(ready.datasets, frames, strict=True)]
+    known = [plan for plan in ready.tasks if plan.name in tasks]
+    try:
+        return from_frames(
+            sources, {plan.name: (plan.source, tasks[plan.name].encode) for plan in known},
+            size=look.size, margin=ready.margin, fit=look.fit, reduced=look.reduced,
+            augment=Augment(**recipe.augment.model_dump()) if train else None,
+            seed=recipe.train.seed,
+        )  # fmt: skip
+    except DataError as fault:
+        tables = " or ".join(str(dataset.csv(split)) for dataset in ready.datasets)
+        where = ", ".join(filter(None, [tables, fault.where]))
+        raise DataError(fault.what, where=where, hint=fault.hint) from None
 
 
 def rates(train: TrainSpec) -> Rates:
@@ -167,6 +157,7 @@ def header(
     return {
         "name": name,
         "recipe": recipe.plain(),
+        "order": [plan.name for plan in plans],
         "tasks": {plan.name: plan.plain() for plan in plans},
         "margin": margin,
         "images": images,
@@ -205,23 +196,17 @@ class Loaded:
         return str(self.header.get("images", ""))
 
 
-def plans_of(content: Mapping[str, Any]) -> list[TaskPlan]:
-    """The tasks that a header describes, in the order of its recipe."""
-    return [
-        TaskPlan.from_plain(name, content["tasks"][name]) for name in content["recipe"]["tasks"]
-    ]
-
-
 def load_model(path: Path, device: torch.device | str = "cpu") -> Loaded:
     """Rebuild a network from its checkpoint alone; in evaluation mode.
 
     :raises MissingError, DataError: as :func:`mtlcli.io.checkpoint.load`.
     """
     tensors, content = checkpoint.load(path)
-    recipe = from_plain(content["recipe"])
+    recipe = recipe_of(content)
     plans = plans_of(content)
     tasks = make_tasks(plans)
-    net = make_net(recipe.model, tasks, recipe.input, pretrained=False)
+    with blank():
+        net = make_net(recipe.model, tasks, recipe.input, pretrained=False)
     load_tensors(net, tensors, path)
     look = recipe.input
     view = View(look.size, content["margin"], look.fit, look.reduced)
@@ -258,5 +243,8 @@ def describe(spec: Spec) -> str:
 
 
 def scores_plain(metrics: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:
-    """Scores for a header or JSON: rounded to six digits."""
-    return {t: {m: float(f"{v:.6g}") for m, v in values.items()} for t, values in metrics.items()}
+    """Scores for a header or JSON, which knows no NaN: rounded to six digits, unknown ones out."""
+    return {
+        task: {m: float(f"{v:.6g}") for m, v in values.items() if math.isfinite(v)}
+        for task, values in metrics.items()
+    }

@@ -1,15 +1,17 @@
 """What can be known about a recipe's data without torch: before downloads, before hours."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mtlcli import console, registry
 from mtlcli.data import manifest
-from mtlcli.data.manifest import Column, Dataset
+from mtlcli.data.manifest import Dataset
 from mtlcli.errors import DataError, UsageError
+from mtlcli.io.column import Column
+from mtlcli.recipe.load import from_plain
 from mtlcli.recipe.schema import Recipe
 
 _SAMPLE = 512
@@ -63,6 +65,30 @@ class Ready:
         return self.datasets[0].margin if given is None else given
 
 
+def recipe_of(header: Mapping[str, Any], overrides: Sequence[str] = ()) -> Recipe:
+    """The recipe in a checkpoint's header, its tasks in the order in which they are fused.
+
+    The header's JSON has sorted keys, so it notes the order apart.
+    """
+    values, names = header["recipe"], header.get("order", header["recipe"]["tasks"])
+    tasks = {name: values["tasks"][name] for name in names}
+    return from_plain({**values, "tasks": tasks}, overrides)
+
+
+def plans_of(header: Mapping[str, Any]) -> list[TaskPlan]:
+    """The tasks that a checkpoint's header describes, in the order in which they are fused."""
+    names = header.get("order", header["recipe"]["tasks"])
+    return [TaskPlan.from_plain(name, header["tasks"][name]) for name in names]
+
+
+def reordered(ready: Ready, names: Sequence[str]) -> Ready:
+    """The same with the tasks in another order."""
+    plans = {plan.name: plan for plan in ready.tasks}
+    tasks = {name: ready.recipe.tasks[name] for name in names}
+    recipe = ready.recipe.model_copy(update={"tasks": tasks})
+    return Ready(recipe, ready.datasets, [plans[name] for name in names])
+
+
 def check(recipe: Recipe, splits: tuple[str, ...] = ("train", "val")) -> Ready:
     """Open the data of a recipe and see that every task can be trained on them.
 
@@ -109,8 +135,11 @@ def _plan(name: str, recipe: Recipe, datasets: list[Dataset]) -> TaskPlan:
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as stream:
-        yield from csv.DictReader(stream)
+    try:
+        with path.open(newline="", encoding="utf-8") as stream:
+            yield from csv.DictReader(stream)
+    except (OSError, UnicodeDecodeError, csv.Error) as fault:
+        raise DataError(f"the CSV cannot be read: {fault}", where=path) from None
 
 
 def _check_split(dataset: Dataset, split: str, tasks: list[TaskPlan]) -> None:
@@ -121,7 +150,7 @@ def _check_split(dataset: Dataset, split: str, tasks: list[TaskPlan]) -> None:
     for number, row in enumerate(_rows(path)):
         if number == 0:
             _check_header(path, list(row), dataset, tasks)
-        images.append(row["image"])
+        images.append(row["image"] or "")  # None where a line is too short
     if not images:
         raise DataError(f"the {split} split is empty", where=path)
     _check_images(dataset, images, path)
@@ -138,6 +167,7 @@ def _check_header(path: Path, header: list[str], dataset: Dataset, tasks: list[T
 
 
 def _check_images(dataset: Dataset, images: list[str], path: Path) -> None:
+    """All pictures where the first looks find one missing; else some of them have to do."""
     step = max(1, len(images) // _SAMPLE)
     if all((dataset.root / name).is_file() for name in images[::step]):
         return

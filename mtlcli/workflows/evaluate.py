@@ -1,5 +1,6 @@
 """Evaluate: a checkpoint on a split, beside the networks it came from, in one table with Δm."""
 
+import math
 import operator
 import re
 from collections.abc import Mapping, Sequence
@@ -33,14 +34,14 @@ class Scored:
     scores: Scores
 
     def plain(self) -> dict[str, Any]:
-        """For JSON."""
+        """For JSON; what is not known is left out or null."""
         return {
             "name": self.name,
             "path": str(self.path),
             "epochs": self.epochs,
             "parameters": self.parameters,
             "metrics": build.scores_plain(self.scores.metrics),
-            "losses": self.scores.losses,
+            "losses": {t: v if math.isfinite(v) else None for t, v in self.scores.losses.items()},
             "labels": self.scores.counts,
             "unreadable": self.scores.bad,
         }
@@ -74,7 +75,7 @@ class Report:
             "split": self.split,
             "model": self.model.plain(),
             "baselines": [b.plain() for b in self.baselines],
-            "delta_m": value if value == value else None,
+            "delta_m": value if math.isfinite(value) else None,
         }
 
 
@@ -84,6 +85,7 @@ def evaluate_checkpoint(
     data: Sequence[str] = (),
     split: str = "test",
     against: Sequence[Path] | None = None,
+    gates: Sequence[str] = (),
     device: str = "auto",
     batch: int = 64,
 ) -> Report:
@@ -91,11 +93,16 @@ def evaluate_checkpoint(
 
     :param data: dataset folders; those of its recipe when left out.
     :param against: baselines; None: the parents that its header names, where they are found.
+    :param gates: bounds that :func:`check_gates` will hold against the scores; seen to be possible
+        before the work.
     :raises DataError: the data or the split are not there.
+    :raises UsageError: a bound names no metric of this network.
     """
     world = join(build.pick_device(device))
     try:
         loaded = build.load_model(path, world.device)
+        directions = {name: dict(task.directions) for name, task in loaded.tasks.items()}
+        _check_known(gates, directions, loaded.name)
         folders = list(data) or list(loaded.recipe.data)
         if against is None:
             against = find_parents(loaded.header, path)
@@ -103,7 +110,6 @@ def evaluate_checkpoint(
         baselines = [
             _score(build.load_model(p, world.device), folders, split, world, batch) for p in against
         ]
-        directions = {name: dict(task.directions) for name, task in loaded.tasks.items()}
         report = Report(split, model, directions, baselines)
         return _saved(report, path) if world.first else report
     finally:
@@ -177,6 +183,16 @@ def parse_gate(text: str) -> tuple[str, str, str, float]:
     return task, metric, sign, float(bound)
 
 
+def _check_known(
+    gates: Sequence[str], directions: Mapping[str, Mapping[str, Direction]], name: str
+) -> None:
+    for gate in gates:
+        task, metric, _, _ = parse_gate(gate)
+        if metric not in directions.get(task, {}):
+            known = ", ".join(f"{t}.{m}" for t, metrics in directions.items() for m in metrics)
+            raise UsageError(f"{name} has no {task}.{metric}", hint=f"known: {known}")
+
+
 def check_gates(report: Report, gates: Sequence[str]) -> None:
     """Hold the scores against bounds.
 
@@ -184,8 +200,6 @@ def check_gates(report: Report, gates: Sequence[str]) -> None:
     """
     for gate in gates:
         task, metric, sign, bound = parse_gate(gate)
-        values = report.model.scores.metrics.get(task, {})
-        if metric not in values:
-            raise UsageError(f"{report.model.name} has no {task}.{metric}")
-        if not _COMPARE[sign](values[metric], bound):
-            raise GateError(f"{task}.{metric} is {values[metric]:.4g}, not {sign} {bound:g}")
+        value = report.model.scores.metrics[task][metric]
+        if not _COMPARE[sign](value, bound):
+            raise GateError(f"{task}.{metric} is {value:.4g}, not {sign} {bound:g}")

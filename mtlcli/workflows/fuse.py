@@ -1,6 +1,6 @@
 """Fuse: K trained single-task networks → one multi-task network that begins as its parents."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mtlcli import console
 from mtlcli.data import manifest
 from mtlcli.data.loader import eval_loader
 from mtlcli.errors import MtlError, UsageError
@@ -24,6 +25,7 @@ from mtlcli.workflows.fuse_plan import FusePlan
 
 _PROOF_IMAGES = 64
 _CALIBRATION_IMAGES = 512
+_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ def fuse(plan: FusePlan, *, calibrate_on: Path | None = None, device: str = "aut
     """
     chosen = build.pick_device(device)
     tasks = build.make_tasks(plan.tasks)
+    folders = [calibrate_on] if calibrate_on else [Path(folder) for folder in plan.recipe.data]
     parents = [build.load_model(parent.path, chosen) for parent in plan.parents]
     _refuse_unequal_depth(parents)
     net = build.make_net(plan.recipe.model, tasks, plan.recipe.input, pretrained=False)
@@ -69,16 +72,15 @@ def fuse(plan: FusePlan, *, calibrate_on: Path | None = None, device: str = "aut
     net = net.to(chosen).eval()
     calibrated = 0
     if calibrate_on is not None:
-        training = _images(plan, tasks, "train", _CALIBRATION_IMAGES, chosen, calibrate_on)
-        calibrated = calibrate(net, training)
-    source, images = _proof_images(plan, tasks, chosen, calibrate_on)
+        calibrated = calibrate(net, _images(plan, folders, "train", _CALIBRATION_IMAGES))
+    source, images = _proof_images(plan, folders)
     size = plan.recipe.input.size
     return Fused(
         net=net,
         cost=summarise(net, size, size),
         parents=[total(summarise(p.net, size, size)) for p in parents],
         proofs=[
-            _prove(net, p.net, task, images)
+            _prove(net, p.net, task, images.to(chosen))
             for p, task in zip(parents, tasks.values(), strict=True)
         ],
         proof_images=source,
@@ -130,43 +132,31 @@ def _take_over(net: MultiTaskNet, parents: list[MultiTaskNet]) -> None:
         raise MtlError(f"tensors without a place: {[*new, *result.unexpected_keys][:4]}")
 
 
-def _images(
-    plan: FusePlan,
-    tasks: Mapping[str, Task],
-    split: str,
-    limit: int,
-    device: torch.device,
-    folder: Path | None,
-) -> Iterator[Tensor]:
-    folders = [folder] if folder else list(map(Path, plan.recipe.data))
-    datasets = [manifest.load(f) for f in folders]
-    recipe = plan.recipe.model_copy(
-        update={"input": plan.recipe.input.model_copy(update={"margin": plan.margin})}
-    )
-    rows = build.make_rows(Ready(recipe, datasets, plan.tasks), tasks, split, train=False)
-    seen = 0
-    for batch in eval_loader(rows, batch=min(64, limit), workers=0):
-        yield batch.images[: limit - seen].to(device)
-        seen += len(batch.images)
-        if seen >= limit:
-            return
+def _images(plan: FusePlan, folders: list[Path], split: str, limit: int) -> Iterator[Tensor]:
+    """At most ``limit`` pictures from all over the split, ``[B, 3, S, S] uint8``; no labels."""
+    datasets = [manifest.load(folder) for folder in folders]
+    look = plan.recipe.input.model_copy(update={"margin": plan.margin})
+    ready = Ready(plan.recipe.model_copy(update={"input": look}), datasets, [])
+    rows = build.make_rows(ready, {}, split, train=False, limit=limit)
+    for batch in eval_loader(rows, batch=_AT_ONCE, workers=0):
+        yield batch.images
 
 
-def _proof_images(
-    plan: FusePlan, tasks: Mapping[str, Task], device: torch.device, folder: Path | None
-) -> tuple[str, Tensor]:
+def _proof_images(plan: FusePlan, folders: list[Path]) -> tuple[str, Tensor]:
     try:
-        images = torch.cat(list(_images(plan, tasks, "val", _PROOF_IMAGES, device, folder)))
-    except MtlError:  # the parents' data need not be here; the proof then takes noise
+        images = torch.cat(list(_images(plan, folders, "val", _PROOF_IMAGES)))
+    except MtlError as fault:  # the parents' data need not be here
+        console.detail(f"the proof takes random images: {fault.what}")
         size = plan.recipe.input.size
-        shape = (_PROOF_IMAGES, 3, size, size)
-        return "random", torch.randint(0, 256, shape, dtype=torch.uint8, device=device)
+        return "random", torch.randint(0, 256, (_PROOF_IMAGES, 3, size, size), dtype=torch.uint8)
     return "val", images
 
 
 @torch.no_grad()
 def _prove(net: MultiTaskNet, parent: MultiTaskNet, task: Task, images: Tensor) -> Proof:
-    ours, theirs = net(images)[task.name], parent(images)[task.name]
+    parts = torch.split(images, _AT_ONCE)
+    ours = torch.cat([net(part)[task.name] for part in parts])
+    theirs = torch.cat([parent(part)[task.name] for part in parts])
     largest = float((ours - theirs).abs().max())
     pairs = list(zip(task.decode(ours), task.decode(theirs), strict=True))
     if "label" in pairs[0][0]:

@@ -129,7 +129,6 @@ def _recipe(parents: list[Parent], fusion: str, shortcut: bool) -> dict[str, Any
     recipes = [p.header["recipe"] for p in parents]
     first = recipes[0]
     data = list(dict.fromkeys(folder for recipe in recipes for folder in recipe["data"]))
-    architecture: dict[str, Any] = {"name": "fused"} | ({"shortcut": True} if shortcut else {})
     return {
         "about": "fused from " + ", ".join(p.header["name"] for p in parents),
         "data": data,
@@ -137,10 +136,21 @@ def _recipe(parents: list[Parent], fusion: str, shortcut: bool) -> dict[str, Any
         "input": first["input"],
         "augment": first["augment"],
         "model": {
-            "architecture": architecture,
+            "architecture": _architecture(recipes, shortcut),
             "backbone": parents[0].backbone,
             "backbones": {p.task: p.backbone for p in parents},
             "fusion": {"name": fusion},
         },
         "train": merge(first["train"], {**FINE_TUNE, "best": ""}),
     }
+
+
+def _architecture(recipes: list[dict[str, Any]], shortcut: bool) -> dict[str, Any]:
+    """A parent's own shortcut stays; beside it the other parents get one that changes nothing."""
+    parts = [recipe["model"]["architecture"] for recipe in recipes]
+    made: dict[str, Any] = {"name": "fused"}
+    if shortcut or any(part.get("shortcut") for part in parts):
+        made["shortcut"] = True
+    if any(part.get("align_corners") for part in parts):
+        made["align_corners"] = True
+    return made

@@ -6,8 +6,7 @@ from typing import Any
 from mtlcli.data import manifest
 from mtlcli.errors import MissingError, UsageError
 from mtlcli.io import checkpoint
-from mtlcli.io.run_dir import find_all, find_checkpoint
-from mtlcli.recipe import load
+from mtlcli.io.run_dir import find_all
 
 
 def here() -> dict[str, Any]:
@@ -30,18 +29,15 @@ def look(what: str) -> dict[str, Any]:
     """
     if (Path(what) / "dataset.toml").is_file():
         return _dataset(manifest.load(what))
-    try:
-        return _checkpoint(find_checkpoint(what))
-    except MissingError:
-        pass  # then it may be a recipe
-    try:
-        loaded = load.load(what)
-    except UsageError:
-        raise UsageError(
-            f"{what} is neither a checkpoint, nor a run, a dataset folder or a recipe",
-            hint="`mtl info` lists what is here, `mtl recipes ls` the recipes",
-        ) from None
-    return {"recipe": loaded.name, "path": str(loaded.path)} | loaded.recipe.plain()
+    if what.endswith(library.SUFFIXES):
+        return _recipe(what)
+    for look_at, faults in ((_run, MissingError), (_named, MissingError), (_recipe, _NotFound)):
+        with contextlib.suppress(faults):
+            return look_at(what)
+    raise UsageError(
+        f"{what} is neither a checkpoint, nor a run, a dataset folder or a recipe",
+        hint="`mtl info` lists what is here, `mtl recipes ls` the recipes",
+    )
 
 
 def _dataset(dataset: manifest.Dataset) -> dict[str, Any]:

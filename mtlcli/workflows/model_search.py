@@ -3,7 +3,8 @@
 import os
 from pathlib import Path
 
-from mtlcli.errors import MissingError
+from mtlcli import console
+from mtlcli.errors import DataError, MissingError
 from mtlcli.io import checkpoint, run_dir
 
 ENVIRONMENT = "MTL_MODEL"
@@ -47,5 +48,15 @@ def _in_folder(folder: Path) -> Path | None:
 
 def _first(paths: list[Path]) -> Path | None:
     """The first with several tasks, else the first."""
-    several = (path for path in paths if len(checkpoint.read_header(path)["tasks"]) > 1)
-    return next(several, next(iter(paths), None))
+    tasks = {path: _tasks(path) for path in paths}
+    several = (path for path in paths if tasks[path] > 1)
+    return next(several, next((path for path in paths if tasks[path]), None))
+
+
+def _tasks(path: Path) -> int:
+    """How many tasks a checkpoint has; 0 where the file is none."""
+    try:
+        return len(checkpoint.read_header(path)["tasks"])
+    except DataError as fault:
+        console.warn(f"passed over: {fault.what}")
+        return 0

@@ -138,7 +138,7 @@ def plot_confusion(matrix: np.ndarray, classes: Sequence[str], path: Path) -> Pa
     counts = np.asarray(matrix, float)
     total = counts.sum(1, keepdims=True)
     shares = np.divide(counts, total, out=np.zeros_like(counts), where=total > 0)
-    side = max(3.2, 0.55 * len(classes) + 1.6)
+    side = min(max(3.2, 0.55 * len(classes) + 1.6), 12.0)
     figure, [[axis]] = _panels(1, 1, side + 0.6, side)
     axis.grid(visible=False)
     image = axis.imshow(shares, vmin=0, vmax=1, cmap="Blues")
@@ -146,6 +146,7 @@ def plot_confusion(matrix: np.ndarray, classes: Sequence[str], path: Path) -> Pa
     ticks = range(len(classes))
     axis.set_xticks(ticks, classes, rotation=45 if len(classes) > 3 else 0, ha="center")
     axis.set_yticks(ticks, classes)
+    axis.tick_params(labelsize=10 if len(classes) <= 20 else 6)
     accuracy = np.trace(counts) / counts.sum() if counts.sum() else math.nan
     _title(axis, f"accuracy {accuracy:.4f}", "predicted", "true")
     if len(classes) <= _MOST_LABELLED:

@@ -103,7 +103,11 @@ def predict(sources: Sources, model: Path, wishes: Wishes) -> Report:
     find = detector(wishes.detector) if header["images"] == "faces" and not wishes.whole else None
     console.detail(f"model {model}")
     predictor = _load(model, wishes.device)
-    report = Report(_describe(model, header), str(predictor.device), failed=list(sources.failed))
+    report = Report(
+        _describe(model, header, list(predictor.tasks)),
+        str(predictor.device),
+        failed=list(sources.failed),
+    )
     with ExitStack() as stack:
         outputs = _Outputs(wishes, Pictures(folder, sources.items, predictor.margin), stack)
         outputs.add_failures(report.failed)
@@ -169,12 +173,12 @@ def _load(model: Path, device: str) -> "Predictor":
     )  # fmt: skip
 
 
-def _describe(path: Path, header: dict[str, Any]) -> dict[str, Any]:
+def _describe(path: Path, header: dict[str, Any], tasks: list[str]) -> dict[str, Any]:
     return {
         "name": header["name"],
         "path": str(path),
         "sha256": header["sha256"],
-        "tasks": list(header["tasks"]),
+        "tasks": tasks,
     }
 
 

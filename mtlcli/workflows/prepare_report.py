@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from mtlcli.data.manifest import Column
 from mtlcli.data.preparers.base import Bad, Item
+from mtlcli.io.column import Column
 
 State = Literal["made", "already there", "shard done", "dry run"]
 

@@ -50,7 +50,7 @@ def score_rows(scores: Scores, single: Scores, directions: Directions) -> list[l
         before = single.get(task, {}).get(metric, math.nan)
         change = delta.change(value, before, directions[task][metric])
         old, new = _number(before), _number(value)
-        if change:
+        if abs(change) > 0:  # neither equal nor unknown
             old, new = (old, f"{new}*") if change > 0 else (f"{old}*", new)
         rows.append([f"{task}  {metric}", old, new, _percent(change)])
     total = delta.delta_m(scores, single, directions)
@@ -131,8 +131,9 @@ def _cell(tag: str, text: str) -> str:
 def _figure(path: Path) -> str:
     data = base64.b64encode(path.read_bytes()).decode("ascii")
     name = escape(path.stem)
+    kind = "png" if path.suffix.lower() == ".png" else "jpeg"
     return (
-        f'<figure><img alt="{name}" src="data:image/png;base64,{data}">'
+        f'<figure><img alt="{name}" src="data:image/{kind};base64,{data}">'
         f"<figcaption>{name}</figcaption></figure>"
     )
 

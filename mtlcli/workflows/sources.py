@@ -56,16 +56,19 @@ def expand(given: Sequence[str]) -> Sources:
     for text in given:
         _refuse(text)
         found.items += _listed(text, found.failed)
-    found.items = list({_identity(source): source for source in reversed(found.items)}.values())
-    found.items.reverse()
+    found.items = _unique(found.items)
     if not found.items:
         first = found.failed[0]
         raise DataError(f"{first.name}: {first.reason}", hint=_more(found.failed))
     return found
 
 
-def _identity(source: Source) -> object:
-    return source.data.resolve() if isinstance(source.data, Path) else source.data
+def _unique(items: Sequence[Source]) -> list[Source]:
+    """Each picture once, where it comes first."""
+    first: dict[object, Source] = {}
+    for source in items:
+        first.setdefault(source.data.resolve() if isinstance(source.data, Path) else "-", source)
+    return list(first.values())
 
 
 def _more(failed: Sequence[Failure]) -> str | None:

@@ -3,22 +3,29 @@
 import contextlib
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from types import FrameType
 
 from mtlcli import console
+
+_SAME_ASKING = 1.0  # seconds
 
 
 class Stop:
     """Whether somebody asked to stop."""
 
     requested = False
+    _at = 0.0
 
     def ask(self, number: int, frame: FrameType | None) -> None:
         """The signal handler; a second signal ends the program at once (saves are atomic)."""
         if self.requested:
-            raise KeyboardInterrupt
-        self.requested = True
+            # the terminal and torchrun both pass on one Ctrl-C
+            if time.monotonic() - self._at > _SAME_ASKING:
+                raise KeyboardInterrupt
+            return
+        self.requested, self._at = True, time.monotonic()
         console.info("stopping after this step; once more to stop at once")
 
 

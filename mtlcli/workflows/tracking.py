@@ -1,5 +1,6 @@
 """TensorBoard, for those who want it; ``metrics.csv`` is always written."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -7,22 +8,27 @@ from typing import Any
 from mtlcli.errors import MissingError
 
 
-class Tracker:
-    """Writes the numbers of each metrics row as TensorBoard scalars; does nothing when off.
+def require() -> None:
+    """See that TensorBoard is installed.
 
-    :raises MissingError: TensorBoard was asked for and is not installed.
+    :raises MissingError: it is not.
     """
+    if find_spec("tensorboard") is None:
+        raise MissingError(
+            "train.tensorboard needs the package tensorboard",
+            hint='pip install "mtlcli[tensorboard]"',
+        )
+
+
+class Tracker:
+    """Writes the numbers of each metrics row as TensorBoard scalars; does nothing when off."""
 
     def __init__(self, folder: Path, on: bool) -> None:
         self._writer: Any = None
         if on:
-            try:
-                from torch.utils.tensorboard.writer import SummaryWriter
-            except ImportError:
-                raise MissingError(
-                    "train.tensorboard needs the package tensorboard",
-                    hint='pip install "mtlcli[tensorboard]"',
-                ) from None
+            require()
+            from torch.utils.tensorboard.writer import SummaryWriter
+
             self._writer = SummaryWriter(str(folder / "tensorboard"))
 
     def __enter__(self) -> "Tracker":

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from mtlcli.data.manifest import Column
+from mtlcli.io.column import Column
 
 
 @dataclass(frozen=True)

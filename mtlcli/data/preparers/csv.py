@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from mtlcli import console
-from mtlcli.data.manifest import Column
 from mtlcli.data.preparers import csv_labels, csv_table
 from mtlcli.data.preparers.base import Bad, Item, Preparer, Scan
 from mtlcli.data.preparers.csv_table import Roles, Row, Table
 from mtlcli.data.preparers.folder import SPLIT_NAMES
 from mtlcli.errors import DataError, UsageError
+from mtlcli.io.column import Column
 
 
 class Csv(Preparer):

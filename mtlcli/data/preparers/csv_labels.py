@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from math import ceil, floor
 
 from mtlcli import catalog
-from mtlcli.data.manifest import Column
 from mtlcli.data.preparers.csv_table import Row, Table, missing, number
 from mtlcli.errors import UsageError
+from mtlcli.io.column import Column
 from mtlcli.registry import suggest
 
 _FEW = 20  # different whole numbers, up to which they are taken for classes

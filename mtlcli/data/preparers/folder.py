@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any, ClassVar
 
-from mtlcli.data.manifest import Column
 from mtlcli.data.preparers.base import Item, Preparer, Scan
 from mtlcli.data.preparers.pictures import pictures
 from mtlcli.errors import DataError, UsageError
+from mtlcli.io.column import Column
 
 #: how folders and cells call the splits → how they are called here.
 SPLIT_NAMES = {

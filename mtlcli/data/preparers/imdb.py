@@ -7,13 +7,13 @@ from typing import Any, ClassVar, Literal
 
 from mtlcli import console
 from mtlcli.data import download
-from mtlcli.data.manifest import Column
 from mtlcli.data.preparers import imdb_clean, imdb_mat, imdb_raw
 from mtlcli.data.preparers.base import Bad, Item, Preparer, Scan
 from mtlcli.data.preparers.imdb_crop import Faces
 from mtlcli.data.preparers.imdb_raw import CSVS, Raw, Row
 from mtlcli.errors import DataError, UsageError
 from mtlcli.io import files
+from mtlcli.io.column import Column
 
 _PAGE = "https://data.vision.ee.ethz.ch/cvl/rrothe/imdb-wiki/"
 _GENDERS = {"F": "female", "M": "male", "": ""}
@@ -58,7 +58,7 @@ class Imdb(Preparer):
     licence = "annotations: MIT; pictures (IMDB-WIKI): academic research only"
     needs = "the CSVs of IMDB-Clean and the pictures of IMDB-WIKI (269 GB): --root DIR [--download]"
     examples = ("--root DIR", "--download --root DIR")
-    recipe = "imdb"
+    recipe = "imdb/gender"
     images = "faces"
 
     #: where the raw files are fetched from.

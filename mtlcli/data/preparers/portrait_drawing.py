@@ -40,7 +40,7 @@ def develop(canvas: Image.Image, draw: random.Random, noise: float) -> Image.Ima
     :param noise: its standard deviation, in grey levels of 255.
     """
     picture = canvas.reduce(_FINER)
-    if draw.random() < 0.3:
+    if draw.random() < 0.2:
         picture = picture.filter(ImageFilter.BoxBlur(draw.uniform(0.2, 0.7)))
     angle, depth = draw.random() * math.tau, draw.uniform(0, 0.28)
     across = np.linspace(-1, 1, picture.width, dtype=np.float32) * (depth * math.cos(angle))
@@ -70,7 +70,7 @@ def draw_portrait(key: str, size: int) -> tuple[Person, Image.Image]:
         tilt=draw.gauss(0, 0.08),
     )
     draw_person(canvas, who, pose)
-    return who, develop(canvas, draw, noise=draw.uniform(2, 9))
+    return who, develop(canvas, draw, noise=draw.uniform(2, 7))
 
 
 def draw_photo(seed: int = 0) -> Image.Image:

@@ -19,7 +19,7 @@ _SHIRTS: tuple[Colour, ...] = (
     (222, 222, 216), (60, 140, 148),
 )  # fmt: skip
 _FRAMES: tuple[Colour, ...] = (
-    (38, 36, 40), (92, 60, 40), (150, 44, 50), (60, 74, 116), (176, 140, 74), (150, 152, 158),
+    (38, 36, 40), (92, 60, 40), (150, 44, 50), (60, 74, 116), (150, 112, 50), (110, 112, 120),
 )  # fmt: skip
 _EYES: tuple[Colour, ...] = ((74, 50, 34), (60, 84, 120), (84, 104, 66), (52, 42, 38))
 _GREY: Colour = (214, 213, 212)
@@ -79,7 +79,8 @@ def invent(draw: random.Random) -> Person:
     age = draw.randint(1, OLDEST)
     looks = age + draw.gauss(0, 0.04 * age + 0.5)  # people look older or younger than they are
     glasses = draw.random() < 0.4 + 0.2 * age / OLDEST
-    skin = mix(draw.choice(_SKINS), draw.choice(_SKINS), 0.35 * draw.random())
+    tone = draw.randrange(len(_SKINS))
+    skin = mix(_SKINS[tone], draw.choice(_SKINS), 0.3 * draw.random())
     shirt = mix(draw.choice(_SHIRTS), (128, 128, 128), 0.3 * draw.random())
     return Person(
         age=age, glasses=glasses, baby=1 - _ramp(looks, 1, 20), grown=_ramp(looks, 0, 32),
@@ -89,9 +90,9 @@ def invent(draw: random.Random) -> Person:
         beard=draw.choice((0.0, 0.0, 0.0, draw.random())) if age > 20 else 0.0,
         smile=draw.uniform(-0.2, 1), parting=draw.uniform(-0.7, 0.7), fringe=draw.random(),
         width=draw.gauss(1, 0.035), brows=draw.uniform(0.5, 1.3), eyes_apart=draw.gauss(1, 0.04),
-        skin=skin, hair=_hair(draw, looks), shirt=shirt, iris=draw.choice(_EYES),
-        frame=mix(draw.choice(_FRAMES), skin, 0.35 * draw.random()),
-        rim=draw.uniform(0.025, 0.06), lens=draw.uniform(0.21, 0.27), square=draw.random(),
+        skin=skin, hair=_hair(draw, looks, dark=tone >= 3), shirt=shirt, iris=draw.choice(_EYES),
+        frame=mix(draw.choice(_FRAMES), skin, 0.2 * draw.random()),
+        rim=draw.uniform(0.045, 0.08), lens=draw.uniform(0.22, 0.28), square=draw.random(),
         tint=draw.uniform(0, 0.3),
     )  # fmt: skip
 
@@ -101,9 +102,10 @@ def _length(draw: random.Random, looks: float) -> float:
     return longest * draw.choice((0.0, 0.15, 0.6, 1.0)) * draw.uniform(0.8, 1.0)
 
 
-def _hair(draw: random.Random, looks: float) -> Colour:
+def _hair(draw: random.Random, looks: float, dark: bool) -> Colour:
     """Fair in childhood, then darker; grey from about forty on."""
-    colour = mix(draw.choice(_HAIR), draw.choice(_HAIR), 0.5 * draw.random())
-    fair = mix(colour, (226, 190, 130), 0.45 * (1 - _ramp(looks, 0, 22)))
+    known = _HAIR[:2] if dark else _HAIR
+    colour = mix(draw.choice(known), draw.choice(known), 0.5 * draw.random())
+    fair = mix(colour, (206, 160, 100), 0.45 * (1 - _ramp(looks, 0, 22)))
     onset = draw.gauss(44, 5)
     return mix(fair, _GREY, _ramp(looks, onset, onset + 38))

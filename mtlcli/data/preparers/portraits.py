@@ -5,10 +5,10 @@ import random
 from pathlib import Path
 from typing import Any, ClassVar
 
-from mtlcli.data.manifest import Column
 from mtlcli.data.preparers.base import Item, Preparer, Scan
 from mtlcli.data.preparers.portrait_person import OLDEST, invent
 from mtlcli.errors import DataError, UsageError
+from mtlcli.io.column import Column
 
 GLASSES = ("no", "yes")
 

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from mtlcli.data.manifest import Column
 from mtlcli.data.preparers.base import Bad, Item, Preparer, Scan
 from mtlcli.data.preparers.pictures import pictures
 from mtlcli.data.preparers.splits import assign
 from mtlcli.errors import DataError
+from mtlcli.io.column import Column
 
 GENDERS = ("male", "female")
 RACES = ("White", "Black", "Asian", "Indian", "Others")

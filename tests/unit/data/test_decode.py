@@ -1,4 +1,4 @@
-"""Every readable picture becomes upright RGB, equal with and without simplejpeg; bad ones are named."""
+"""Readable pictures become upright RGB, with and without simplejpeg alike; bad ones are named."""
 
 import io
 import os
@@ -158,7 +158,13 @@ def test_damaged_exif_leaves_the_picture_as_it_lies() -> None:
 
 @pytest.mark.parametrize(
     "shape, min_size, divisor",
-    [((640, 480), 60, 8), ((640, 480), 61, 4), ((640, 480), 241, 1), ((7, 900), 1, 4), ((3, 3), 2, 1)],
+    [
+        ((640, 480), 60, 8),
+        ((640, 480), 61, 4),
+        ((640, 480), 241, 1),
+        ((7, 900), 1, 4),
+        ((3, 3), 2, 1),
+    ],
 )
 @pytest.mark.parametrize("fast", [True, False])
 def test_reduced_decoding_keeps_min_size(
@@ -185,7 +191,9 @@ def test_only_jpegs_are_reduced() -> None:
 
 def png_header(width: int, height: int) -> bytes:
     def chunk(name: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        return (
+            struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        )
 
     head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)  # 8-bit grey
     body = zlib.compress(bytes(100))
@@ -234,7 +242,7 @@ def test_a_bomb_is_refused_without_python_warnings_too(tmp_path: Path) -> None:
 
 
 def test_a_picture_above_pillows_own_limit_is_not_too_large() -> None:
-    with pytest.raises(DataError, match="cut off|cannot be decoded"):  # it is, but by its end
+    with pytest.raises(DataError, match=r"cut off|cannot be decoded"):  # it is, but by its end
         decode.read_rgb(png_header(9_500, 9_500))
 
 

@@ -93,7 +93,9 @@ def test_the_margin_is_added_on_each_side_and_the_crop_is_square() -> None:
 
 
 @settings(derandomize=True, deadline=None, max_examples=200)
-@given(st.floats(0, 90), st.floats(0, 90), st.floats(0.01, 200), st.floats(0.01, 200), st.floats(0, 2))
+@given(
+    st.floats(0, 90), st.floats(0, 90), st.floats(0.01, 200), st.floats(0.01, 200), st.floats(0, 2)
+)
 def test_box_views_are_square_and_centred(
     x: float, y: float, w: float, h: float, margin: float
 ) -> None:
@@ -118,7 +120,9 @@ def test_boxes_outside_the_picture_are_refused(box: tuple[float, ...]) -> None:
         crop_box(noise(10, 10), box, 1.0)
 
 
-@pytest.mark.parametrize("box", [(-8, -8, 8, 8), (32, 32, 48, 48), (-8, 32, 8, 48), (32, -8, 48, 8)])
+@pytest.mark.parametrize(
+    "box", [(-8, -8, 8, 8), (32, 32, 48, 48), (-8, 32, 8, 48), (32, -8, 48, 8)]
+)
 def test_boxes_over_all_four_corners(box: tuple[int, ...]) -> None:
     image = noise(40, 40)
     assert input_view(image, box, 0.3, 24).shape == (24, 24, 3)

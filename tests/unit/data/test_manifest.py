@@ -6,9 +6,10 @@ import pandas as pd
 import pytest
 
 from mtlcli.data import manifest
-from mtlcli.data.manifest import Column, Dataset
+from mtlcli.data.manifest import Dataset
 from mtlcli.errors import DataError
 from mtlcli.io import files
+from mtlcli.io.column import Column
 
 COLUMNS = {
     "gender": Column("classification", classes=("male", "female")),

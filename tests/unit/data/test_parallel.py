@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from mtlcli.data.manifest import Column
 from mtlcli.data.parallel import make_all
 from mtlcli.data.preparers.base import Bad, Item, Preparer, Scan
 from mtlcli.data.preparers.portraits import Portraits
 from mtlcli.errors import DataError
+from mtlcli.io.column import Column
 
 
 @pytest.mark.parametrize("workers", [1, 2])

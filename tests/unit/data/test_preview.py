@@ -49,7 +49,7 @@ def test_the_margin_is_in_box_widths(
 
 
 def test_an_unlabelled_cell_shows_a_dash() -> None:
-    assert preview.caption({"age": "3", "gender": ""}, ["gender", "age"]) == ["gender –", "age 3"]
+    assert preview.caption({"age": "3", "gender": ""}, ["gender", "age"]) == ["gender -", "age 3"]
 
 
 @pytest.mark.parametrize("text", ["short", "a very long label that does not fit anywhere", ""])
@@ -57,4 +57,4 @@ def test_texts_fit_into_their_tile(text: str) -> None:
     font = ImageFont.load_default(12)
     fitted = preview.fit_text(text, font)
     assert font.getlength(fitted) <= 128
-    assert fitted == text or fitted.endswith("…")
+    assert fitted == text or fitted.endswith("...")

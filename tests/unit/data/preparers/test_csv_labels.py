@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from mtlcli.data.manifest import Column
 from mtlcli.data.preparers import csv_labels, csv_table
 from mtlcli.errors import DataError, UsageError
+from mtlcli.io.column import Column
 
 
 def _labels(

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from mtlcli.data import decode
 from mtlcli.data.geometry import box_view
 from mtlcli.data.preparers import imdb_crop
 from mtlcli.data.preparers.imdb_crop import Faces
@@ -137,6 +138,18 @@ def test_a_small_face_keeps_its_pixels() -> None:
     made = imdb_crop.plan((400, 300), (100, 100, 150, 150), 0.4, 256)
     whole = np.asarray(Image.open(io.BytesIO(data)))
     assert np.array_equal(np.asarray(imdb_crop.cut(data, made)), whole[80:170, 80:170])
+
+
+@pytest.mark.parametrize("size", [(300, 200), (37, 21)])
+def test_the_stored_size_is_read_from_the_head_alike_with_and_without_simplejpeg(
+    size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    data = photograph(*size, exif=turned)
+    assert decode.stored_size(data) == size
+    monkeypatch.setattr(decode, "_simplejpeg", lambda: None)
+    assert decode.stored_size(data[:2000]) == size
 
 
 def test_boxes_belong_to_the_pixels_as_they_lie(tmp_path: Path) -> None:

@@ -1,0 +1,155 @@
+"""What a training is made of: network, data, optimiser, put together from a recipe or a run."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mtlcli.data.loader import EvalLoader, TrainLoader, eval_loader, train_loader
+from mtlcli.engine import precision as numbers
+from mtlcli.engine.distributed import World, share_batch_statistics
+from mtlcli.engine.objective import Objective
+from mtlcli.engine.optim import groups, optimizer
+from mtlcli.engine.trainer import Trainer
+from mtlcli.errors import UsageError
+from mtlcli.io import checkpoint
+from mtlcli.io.run_dir import RunDir
+from mtlcli.models.base import MultiTaskNet
+from mtlcli.recipe.schema import ModelSpec, TrainSpec
+from mtlcli.tasks.base import Task
+from mtlcli.workflows import build, environment
+from mtlcli.workflows.book import parse_best
+from mtlcli.workflows.checks import Ready, reordered
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a training begins.
+
+    :param init: a checkpoint whose weights and model are taken.
+    :param run: an unfinished run to go on with.
+    """
+
+    init: Path | None = None
+    run: RunDir | None = None
+
+
+@dataclass(frozen=True)
+class Parts:
+    """All that a training needs.
+
+    :param ready: the recipe as it is trained: its model may come from a checkpoint.
+    :param parents: what a fused checkpoint notes of the networks it came from.
+    :param epochs: passes over the training split in all.
+    """
+
+    ready: Ready
+    tasks: dict[str, Task]
+    parents: list[dict[str, Any]]
+    train_batches: TrainLoader
+    val_batches: EvalLoader
+    trainer: Trainer
+    epochs: int
+
+    def parents_scores(self) -> dict[str, dict[str, float]]:
+        """Task → scores of its parent on ``val``; empty unless every task has a parent's."""
+        found: dict[str, dict[str, float]] = {}
+        for parent in self.parents:
+            found.update(parent.get("scores", {}).get("val", {}))
+        return found if set(found) == set(self.tasks) else {}
+
+
+def assemble(ready: Ready, start: Start, world: World) -> Parts:
+    """Build everything on this rank.
+
+    :raises UsageError: ``train.best`` names no metric, or the checkpoint has other tasks.
+    :raises DataError: a label cannot be read, or the checkpoint has tensors of other shapes.
+    """
+    torch.manual_seed(ready.recipe.train.seed)
+    parents: list[dict[str, Any]] = []
+    if start.init is None:
+        tasks = _tasks(ready)
+        recipe = ready.recipe
+        net = build.make_net(recipe.model, tasks, recipe.input, pretrained=start.run is None)
+    else:
+        ready, net, parents = _from_checkpoint(ready, start.init)
+        tasks = _tasks(ready)
+    train, val = _loaders(ready, tasks, world)
+    epochs = _epochs(ready.recipe.train, len(train))
+    trainer = _trainer(ready, tasks, net, world, steps_per_epoch=len(train), epochs=epochs)
+    return Parts(ready, tasks, parents, train, val, trainer, epochs)
+
+
+def _tasks(ready: Ready) -> dict[str, Task]:
+    tasks = build.make_tasks(ready.tasks)
+    if ready.recipe.train.best:
+        parse_best(ready.recipe.train.best, tasks)
+    return tasks
+
+
+def _from_checkpoint(ready: Ready, path: Path) -> tuple[Ready, MultiTaskNet, list[dict[str, Any]]]:
+    """The checkpoint's model and weights, and with them its order of the tasks."""
+    tensors, header = checkpoint.load(path)
+    names = header.get("order", list(header["tasks"]))
+    if set(names) != set(ready.recipe.tasks):
+        raise UsageError(
+            f"{path} has the tasks {', '.join(names)}, and the recipe "
+            f"{', '.join(ready.recipe.tasks)}",
+            hint="start from a checkpoint with the same tasks, or change [tasks]",
+        )
+    ready = reordered(ready, names)
+    model = ModelSpec.model_validate(header["recipe"]["model"])
+    recipe = ready.recipe.model_copy(update={"model": model})
+    net = build.make_net(model, build.make_tasks(ready.tasks), recipe.input, pretrained=False)
+    build.load_tensors(net, tensors, path)
+    return Ready(recipe, ready.datasets, ready.tasks), net, header["parents"]
+
+
+def _loaders(ready: Ready, tasks: dict[str, Task], world: World) -> tuple[TrainLoader, EvalLoader]:
+    spec = ready.recipe.train
+    train = build.make_rows(ready, tasks, "train", train=True)
+    val = build.make_rows(ready, tasks, "val", train=False)
+    shared: dict[str, Any] = {
+        "batch": spec.batch,
+        "workers": environment.workers(spec.workers, world),
+        "rank": world.rank,
+        "ranks": world.size,
+        "pin_memory": world.device.type == "cuda",
+    }
+    return train_loader(train, seed=spec.seed, **shared), eval_loader(val, **shared)
+
+
+def _epochs(spec: TrainSpec, per_epoch: int) -> int:
+    return math.ceil(spec.steps / per_epoch) if spec.steps else spec.epochs
+
+
+def _trainer(
+    ready: Ready,
+    tasks: dict[str, Task],
+    net: MultiTaskNet,
+    world: World,
+    *,
+    steps_per_epoch: int,
+    epochs: int,
+) -> Trainer:
+    spec = ready.recipe.train
+    if spec.sync_bn and world.size > 1:
+        share_batch_statistics(net)
+    net = net.to(world.device)
+    if spec.channels_last:
+        net = net.to(memory_format=torch.channels_last)
+    weighting = build.make_weighting(ready.recipe).to(world.device)
+    objective = Objective(net, tasks, weighting)
+    if spec.compile:
+        objective.compile()
+    made = optimizer(
+        spec.optimizer, groups(net, weighting, build.rates(spec)),
+        momentum=spec.momentum, nesterov=spec.nesterov,
+    )  # fmt: skip
+    return Trainer(
+        objective, made, build.schedule(spec, steps_per_epoch, epochs), world,
+        precision=numbers.resolve(spec.precision, world.device), accumulate=spec.accumulate,
+        max_norm=spec.max_norm, ema=spec.ema, seed=spec.seed,
+    )  # fmt: skip

@@ -1,0 +1,62 @@
+"""Sheets: every picture gets its place inside the page, none covers another."""
+
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from mtlcli.workflows import sheets
+
+ROWS = [["", "single", "fused", "change"], ["a  accuracy", "0.9", "0.92*", "+2.2 %"]]
+
+
+def _colours(path: Path) -> set[object]:
+    with Image.open(path) as page:
+        assert page.width == sheets._WIDTH
+        return {colour for _, colour in page.convert("RGB").getcolors(1 << 24) or []}
+
+
+@pytest.mark.parametrize(("count", "columns", "rows"), [(1, 1, 1), (8, 8, 1), (9, 8, 2)])
+def test_a_grid_has_a_tile_per_picture(tmp_path: Path, count: int, columns: int, rows: int) -> None:
+    images = np.full((count, 20, 30, 3), 77, np.uint8)
+    path = sheets.plot_faces(images, ["one\n!two"] * count, tmp_path / "f.png")
+    assert path is not None
+    step_x, step_y = sheets._TILE + sheets._GAP, sheets._TILE + 30 + sheets._GAP
+    with Image.open(path) as sheet:
+        assert sheet.size == (columns * step_x + sheets._GAP, rows * step_y + sheets._GAP)
+
+
+def test_no_grid_of_nothing(tmp_path: Path) -> None:
+    assert sheets.plot_faces(np.zeros((0, 8, 8, 3), np.uint8), [], tmp_path / "f.png") is None
+
+
+@settings(derandomize=True, deadline=None, max_examples=60)
+@given(st.lists(st.tuples(st.integers(20, 900), st.integers(20, 900)), max_size=9))
+def test_pictures_lie_on_the_page_and_apart(shapes: list[tuple[int, int]]) -> None:
+    placed, bottom = sheets._arrange([Image.new("L", size) for size in shapes], 100)
+    assert len(placed) == len(shapes)
+    for left, top, width, height in placed:
+        assert left >= sheets._MARGIN
+        assert left + width <= sheets._WIDTH - sheets._MARGIN + 5  # rounding of widths in a row
+        assert top >= 100
+        assert top + height <= bottom
+    for a, b in combinations(placed, 2):
+        beside = a[0] + a[2] <= b[0] or b[0] + b[2] <= a[0]
+        below = a[1] + a[3] <= b[1] or b[1] + b[3] <= a[1]
+        assert beside or below
+
+
+def test_a_report_shows_its_pictures_and_passes_over_missing_ones(tmp_path: Path) -> None:
+    Image.new("RGB", (300, 200), "red").save(tmp_path / "a.png")
+    paths = [tmp_path / "a.png", tmp_path / "gone.png"]
+    made = sheets.compose_report("Δ title", ROWS, paths, tmp_path / "report.png", subtitle="x")
+    assert (255, 0, 0) in _colours(made)
+
+
+def test_the_better_score_is_written_in_green(tmp_path: Path) -> None:
+    made = sheets.compose_report("t", ROWS, [], tmp_path / "r.png")
+    assert (0x1A, 0x7F, 0x37) in _colours(made)
