@@ -31,7 +31,7 @@ def _seeded() -> None:
 
 @pytest.fixture
 def shared_data() -> Path:
-    """The folder of real pictures, where the checkout has one beside it; else the test is skipped."""
+    """The folder of real pictures, where the checkout has one beside it; else the test skips."""
     default = Path(__file__).resolve().parents[2] / "shared" / "data"
     folder = Path(os.environ.get("MTL_TEST_DATA", default))
     if not folder.is_dir():
@@ -55,10 +55,10 @@ def make_dataset(folder: Path) -> Path:
     from mtlcli.data import manifest
 
     (folder / "images").mkdir(parents=True)
-    frames, number = {}, 0
+    frames, first = {}, 0
     for split, count in SPLITS.items():
         rows = []
-        for number in range(number, number + count):
+        for number in range(first, first + count):
             female, age = number % 3 == 0, 1 + number * 37 % 80
             suffix = ".png" if number % 2 else ".jpg"
             _draw(number, female, age).save(folder / "images" / f"{number:02d}{suffix}")
@@ -66,7 +66,7 @@ def make_dataset(folder: Path) -> Path:
             years = "" if number % 7 == 6 else str(age)
             rows.append([f"images/{number:02d}{suffix}", gender, years])
         frames[split] = pd.DataFrame(rows, columns=["image", "gender", "age"])
-        number += 1
+        first += count
     columns = {
         "gender": manifest.Column("classification", ("female", "male")),
         "age": manifest.Column("age", low=1, high=80, unit="years"),

@@ -8,6 +8,49 @@ import typer
 from mtlcli.commands.options import Device, Json, Quiet, Verbose, examples
 
 
+Sources = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SOURCE...", help="Photos, folders, quoted patterns, .txt lists, - for stdin."
+    ),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "-m",
+        "--model",
+        metavar="MODEL",
+        help="A checkpoint, or a run's folder or name; else $MTL_MODEL, else the newest.",
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("-o", "--out", metavar="DIR", help="Folder for the pictures; default: here."),
+]
+Whole = Annotated[bool, typer.Option("--whole", help="Take the whole picture; look for no faces.")]
+Csv = Annotated[
+    Path | None, typer.Option("--csv", metavar="FILE", help="Also write one row per face.")
+]
+Jsonl = Annotated[
+    Path | None,
+    typer.Option("--jsonl", metavar="FILE", help="Also write one JSON object per photo."),
+]
+Crops = Annotated[bool, typer.Option("--crops", help="Also save each face.")]
+NoImage = Annotated[bool, typer.Option("--no-image", help="Save no pictures.")]
+Detector = Annotated[
+    Path | None,
+    typer.Option(
+        "--detector",
+        metavar="FILE.onnx",
+        envvar="MTL_FACE_DETECTOR",
+        help="Find faces with this YuNet network; default: OpenCV's cascade.",
+    ),
+]
+Batch = Annotated[
+    int, typer.Option("--batch", min=1, help="Faces in one pass through the network.")
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the verb to the app."""
     app.command(
@@ -21,50 +64,21 @@ def register(app: typer.Typer) -> None:
 
 
 def predict(
-    sources: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="SOURCE...", help="Photos, folders, quoted patterns, .txt lists, - for stdin."
-        ),
-    ],
-    model: Annotated[
-        str | None,
-        typer.Option(
-            "-m", "--model", metavar="MODEL",
-            help="A checkpoint, or a run's folder or name; else $MTL_MODEL, else the newest.",
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("-o", "--out", metavar="DIR", help="Folder for the pictures; default: here."),
-    ] = None,
-    whole: Annotated[
-        bool, typer.Option("--whole", help="Take the whole picture; look for no faces.")
-    ] = False,
-    csv: Annotated[
-        Path | None, typer.Option("--csv", metavar="FILE", help="Also write one row per face.")
-    ] = None,
-    jsonl: Annotated[
-        Path | None,
-        typer.Option("--jsonl", metavar="FILE", help="Also write one JSON object per photo."),
-    ] = None,
-    crops: Annotated[bool, typer.Option("--crops", help="Also save each face.")] = False,
-    no_image: Annotated[bool, typer.Option("--no-image", help="Save no pictures.")] = False,
-    detector: Annotated[
-        Path | None,
-        typer.Option(
-            "--detector", metavar="FILE.onnx", envvar="MTL_FACE_DETECTOR",
-            help="Find faces with this YuNet network; default: OpenCV's cascade.",
-        ),
-    ] = None,
-    batch: Annotated[
-        int, typer.Option("--batch", min=1, help="Faces in one pass through the network.")
-    ] = 16,
+    sources: Sources,
+    model: Model = None,
+    out: Out = None,
+    whole: Whole = False,
+    csv: Csv = None,
+    jsonl: Jsonl = None,
+    crops: Crops = False,
+    no_image: NoImage = False,
+    detector: Detector = None,
+    batch: Batch = 16,
     device: Device = "auto",
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = 0,
-) -> None:  # fmt: skip
+) -> None:
     """Say what a network sees in photographs, and save them with captions."""
     from mtlcli.workflows.model_search import find_model
     from mtlcli.workflows.sources import expand

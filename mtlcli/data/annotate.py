@@ -53,7 +53,8 @@ def annotate(
     if scale > 1:
         picture = picture.resize((width * scale, height * scale), Image.Resampling.BICUBIC)
     frames = [_scaled(box, scale) for box in boxes]
-    font = font_for(picture.size, "".join(part for caption in captions for part in caption))
+    text = "".join(part for caption in captions for part in caption)
+    font = font_for(picture.size, text, len(frames))
     draw = ImageDraw.Draw(picture)
     labels = place(picture.size, frames, captions, font)
     for index, frame in enumerate(frames):
@@ -75,9 +76,10 @@ def line_width(size: Size) -> int:
     return max(2, round(min(size) / 180))
 
 
-def font_for(size: Size, text: str) -> "Font":
-    """A font whose size suits the picture and that has the letters of ``text``."""
-    return font_of(max(12, round((size[0] * size[1]) ** 0.5 / 25)), text)
+def font_for(size: Size, text: str, captions: int = 1) -> "Font":
+    """A font that suits the picture, leaves room for all captions, and has the letters."""
+    side = (size[0] * size[1]) ** 0.5
+    return font_of(max(11, round(min(side / 25, side / max(1, captions) ** 0.5 / 9))), text)
 
 
 def font_of(pixels: int, text: str) -> "Font":
@@ -124,7 +126,7 @@ def _best(
     taken: Sequence[Box],
     faces: Sequence[Box],
 ) -> Label:
-    """By the face; anywhere in the picture where captions would cover each other there."""
+    """By the face; anywhere in the picture where it would cover something there."""
     extents = {text: _extent(text, font, size) for text in _wordings(caption)}
 
     def cost(label: Label) -> float:
@@ -132,7 +134,7 @@ def _best(
 
     near = [Label(box, t) for t, e in extents.items() for box in _beside(own, size, e)]
     best = min(near, key=cost)
-    if not any(_common(best.box, other) for other in taken):
+    if not any(_common(best.box, other) for other in (*taken, *faces)):
         return best
     far = [Label(box, t) for t, e in extents.items() for box in _anywhere(size, e)]
     return min((best, *far), key=cost)
@@ -165,7 +167,8 @@ def _beside(own: Box, size: Size, extent: Size) -> Iterator[Box]:
     """Places around and in the face, all inside the picture."""
     x0, y0, x1, y1 = own
     width, height = extent
-    rows = (y0 - height, y1, y0, y1 - height)  # above, below, inside at the top, at the bottom
+    # above, below, inside at the top, inside at the bottom; then further away
+    rows = (y0 - height, y1, y0, y1 - height, y0 - 2 * height, y1 + height)
     beside = product((x1, x0 - width), (y0, y1 - height))
     for x, y in (*product((x0, x1 - width), rows), *beside):
         left = min(max(x, 0), size[0] - width)

@@ -1,4 +1,8 @@
-"""Δm: the mean relative change of all task metrics against single-task networks."""
+"""Δm: the mean relative change of all task metrics against single-task networks.
+
+A metric counts where its baseline is known and not 0. There, a score that is NaN makes Δm NaN: a
+network that has diverged is not judged by what is left of it.
+"""
 
 import math
 from collections.abc import Mapping
@@ -10,10 +14,14 @@ Metrics = Mapping[str, Mapping[str, float]]
 
 def change(value: float, baseline: float, direction: Direction) -> float:
     """Relative change in which better is positive; NaN where the baseline is 0 or unknown."""
-    if not baseline or math.isnan(baseline):
+    if not _counts(baseline):
         return math.nan
     sign = 1 if direction == "max" else -1
     return sign * (value - baseline) / abs(baseline)
+
+
+def _counts(baseline: float) -> bool:
+    return baseline != 0 and not math.isnan(baseline)
 
 
 def task_change(
@@ -21,14 +29,13 @@ def task_change(
     baseline: Mapping[str, float],
     directions: Mapping[str, Direction],
 ) -> float:
-    """One task: the mean over its metrics that both sides have."""
+    """One task: the mean over its metrics that both sides have; NaN if there is none."""
     changes = [
         change(values[metric], baseline[metric], direction)
         for metric, direction in directions.items()
-        if metric in values and metric in baseline
+        if metric in values and _counts(baseline.get(metric, math.nan))
     ]
-    known = [c for c in changes if not math.isnan(c)]
-    return sum(known) / len(known) if known else math.nan
+    return sum(changes) / len(changes) if changes else math.nan
 
 
 def delta_m(
@@ -38,7 +45,6 @@ def delta_m(
     changes = [
         task_change(values[task], baseline[task], directions[task])
         for task in values
-        if task in baseline
+        if any(_counts(value) for value in baseline.get(task, {}).values())
     ]
-    known = [c for c in changes if not math.isnan(c)]
-    return sum(known) / len(known) if known else math.nan
+    return sum(changes) / len(changes) if changes else math.nan

@@ -107,14 +107,14 @@ class RunDir:
 
     def cut_metrics(self, epochs: int) -> None:
         """Forget the rows after this many epochs: a restart will write them again."""
-        rows = self.read_metrics()
-        if not rows:
+        kept = [row for row in self.read_metrics() if int(row["epoch"]) <= epochs]
+        if not kept:
             self.metrics.unlink(missing_ok=True)
             return
         text = io.StringIO()
-        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer = csv.DictWriter(text, list(kept[0]), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(row for row in rows if int(row["epoch"]) <= epochs)
+        writer.writerows(kept)
         files.write_text(self.metrics, text.getvalue())
 
 

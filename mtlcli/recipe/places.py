@@ -13,7 +13,7 @@ Parse = Callable[[str, str], dict[str, Any]]
 class Source:
     """Some values of a recipe, and where they come from.
 
-    :param name: a path, or ``command line``; empty where there is nothing to say.
+    :param name: a path, or ``command line``; empty where there is nothing to say (a checkpoint).
     :param text: the file's content; empty for what is no file.
     :param parse: ``(text, name) -> values``, for a file.
     """
@@ -26,8 +26,10 @@ class Source:
     def place(self, key: Sequence[str]) -> str:
         """``recipe.toml:7: `` for a key, or for the table it should stand in."""
         known = key[: depth(self.values, key)]
-        if self.parse is None or not known:
-            return f"{self.name}: " if self.name else ""
+        if not (known and self.name):
+            return ""
+        if self.parse is None:
+            return f"{self.name}: "
         return f"{self.name}:{self._line(known, self.parse)}: "
 
     def _line(self, key: Sequence[str], parse: Parse) -> int:

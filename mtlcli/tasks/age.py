@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from mtlcli.errors import UsageError
 from mtlcli.io.column import Column
+from mtlcli.registry import Count, Fraction, NonNegative
 from mtlcli.tasks.base import Direction, Labels, Metrics, Task
 from mtlcli.tasks.heads import ImageHead
 from mtlcli.tasks.regression import encode_numbers
@@ -44,11 +45,12 @@ class AgeMetrics(Metrics):
         self.state["errors"] = torch.zeros(bins, dtype=torch.float64)
 
     def update(self, output: Tensor, target: Tensor, weight: Tensor) -> None:
-        weight = weight.double()
+        seen = weight > 0
+        output, target, weight = output[seen], target[seen], weight[seen].double()
         error = (expectation(output, self.years.to(output.device)) - target).abs().double()
         sums = torch.stack([weight.sum(), (error * weight).sum(), ((error <= 5) * weight).sum()])
         bins = len(self.state["errors"])
-        cells = (error / _BIN).long().clamp(max=bins - 1)
+        cells = (error / _BIN).nan_to_num(bins).long().clamp(max=bins - 1)
         counts = torch.bincount(cells, weights=weight, minlength=bins)
         self.state["sums"] = self.state["sums"] + sums.cpu()
         self.state["errors"] = self.state["errors"] + counts.cpu()
@@ -57,17 +59,19 @@ class AgeMetrics(Metrics):
         count, absolute, within = self.state["sums"].tolist()
         if count == 0:
             return dict.fromkeys(Age.directions, float("nan"))
-        middle = int(torch.searchsorted(self.state["errors"].cumsum(0), count / 2))
-        return {
-            "mae": absolute / count,
-            "median_ae": (middle + 0.5) * _BIN,
-            "cs5": within / count,
-        }
+        return {"mae": absolute / count, "median_ae": self._median(count), "cs5": within / count}
+
+    def _median(self, count: float) -> float:
+        """The middle error, or the mean of the two middle ones."""
+        below = self.state["errors"].cumsum(0)
+        low = int(torch.searchsorted(below, count / 2))
+        high = int(torch.searchsorted(below, count / 2, right=True))
+        return (low + high + 1) / 2 * _BIN
 
 
 def expectation(output: Tensor, years: Tensor) -> Tensor:
     """Logits ``[B, C]`` to expected ages ``[B]``: DEX (Rothe et al. 2018), E = Σ year · p."""
-    return output.float().softmax(1) @ years
+    return (output.float().softmax(1) * years).sum(1)  # autocast would make a product of it bf16
 
 
 class Age(Task):
@@ -78,7 +82,8 @@ class Age(Task):
 
     :param low: first year of the distribution; the dataset's when left out.
     :param high: last year of the distribution; the dataset's when left out.
-    :param spread: standard deviation of the label distribution in years; 0 is plain cross-entropy.
+    :param spread: standard deviation of the label distribution in years; 0 puts all on the nearest
+        year, which makes the divergence the plain cross-entropy.
     :param expected: factor of the expectation's absolute error (per year) in the loss.
     :param hidden: width of a hidden layer in the head; 0 for none.
     :param dropout: probability of dropout in the head.
@@ -94,10 +99,10 @@ class Age(Task):
         *,
         low: int | None = None,
         high: int | None = None,
-        spread: float = 2.0,
-        expected: float = 0.1,
-        hidden: int = 0,
-        dropout: float = 0.0,
+        spread: NonNegative = 2.0,
+        expected: NonNegative = 0.1,
+        hidden: Count = 0,
+        dropout: Fraction = 0.0,
     ) -> None:
         super().__init__(name, column)
         first = low if low is not None else int(column.low if column.low is not None else 1)
@@ -131,8 +136,9 @@ class Age(Task):
 
     def decode(self, output: Tensor) -> list[dict[str, Any]]:
         probabilities = output.float().softmax(1).cpu()
-        means = probabilities @ self.years
-        deviations = (probabilities @ self.years.square() - means.square()).clamp(min=0).sqrt()
+        means = expectation(output, self.years.to(output.device)).cpu()
+        squared = (self.years - means.unsqueeze(1)).square()
+        deviations = (probabilities * squared).sum(1).sqrt()
         return [
             {"value": round(float(mean), 1), "deviation": round(float(deviation), 1)}
             for mean, deviation in zip(means, deviations, strict=True)

@@ -17,7 +17,8 @@ Direction = Literal["min", "max"]
 class Labels:
     """One task's labels for all rows of a split.
 
-    :param values: ``[N]`` (or ``[N, ...]``), in the task's own dtype; anything where not present.
+    :param values: ``[N]`` (or ``[N, ...]``), in the task's own dtype; where not present, any value
+        that the loss can take.
     :param present: ``[N] bool``; False where the cell is empty.
     """
 

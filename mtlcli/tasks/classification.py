@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from mtlcli.errors import DataError
 from mtlcli.io.column import Column
+from mtlcli.registry import Count, Fraction
 from mtlcli.tasks.base import Direction, Labels, Metrics, Task
 from mtlcli.tasks.heads import ImageHead
 
@@ -58,9 +59,9 @@ class Classification(Task):
         name: str,
         column: Column,
         *,
-        hidden: int = 0,
-        dropout: float = 0.0,
-        smoothing: float = 0.0,
+        hidden: Count = 0,
+        dropout: Fraction = 0.0,
+        smoothing: Fraction = 0.0,
     ) -> None:
         super().__init__(name, column)
         if len(column.classes) < 2:

@@ -1,5 +1,6 @@
 """One number per image."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
@@ -10,8 +11,12 @@ from torch.nn import functional as F
 
 from mtlcli.errors import DataError
 from mtlcli.io.column import Column
+from mtlcli.registry import Count, Fraction
 from mtlcli.tasks.base import Direction, Labels, Metrics, Task
 from mtlcli.tasks.heads import ImageHead
+
+_LARGEST = float(np.finfo(np.float32).max)
+_NO_VARIATION = 1e-12  # of the sum of squares; what is smaller is rounding
 
 
 def encode_numbers(task: str, cells: Sequence[str]) -> Labels:
@@ -24,13 +29,19 @@ def encode_numbers(task: str, cells: Sequence[str]) -> Labels:
     for row, cell in enumerate(cells):
         if cell == "":
             continue
-        try:
-            values[row], present[row] = float(cell), True
-        except ValueError:
-            present[row] = False
-        if not (present[row] and np.isfinite(values[row])):
+        values[row], present[row] = _number(cell), True
+        if not np.isfinite(values[row]):
             raise DataError(f"{task}: {cell!r} is not a number", where=f"row {row + 2}")
     return Labels(values, present)
+
+
+def _number(cell: str) -> float:
+    """What a cell says; NaN where it is no number, or too large for float32."""
+    try:
+        value = float(cell)
+    except ValueError:
+        return math.nan
+    return value if abs(value) <= _LARGEST else math.nan
 
 
 class RegressionMetrics(Metrics):
@@ -42,7 +53,8 @@ class RegressionMetrics(Metrics):
         self.state["sums"] = torch.zeros(5, dtype=torch.float64)
 
     def update(self, output: Tensor, target: Tensor, weight: Tensor) -> None:
-        weight, truth = weight.double(), target.double()
+        seen = weight > 0
+        output, weight, truth = output[seen], weight[seen].double(), target[seen].double()
         error = output.flatten().double() * self.scale + self.centre - truth
         truth = truth - self.centre  # R² does not change, and the sums stay small
         terms = torch.stack([torch.ones_like(truth), error.abs(), error**2, truth, truth**2])
@@ -52,18 +64,19 @@ class RegressionMetrics(Metrics):
         count, absolute, squared, total, total_squared = self.state["sums"].tolist()
         if count == 0:
             return dict.fromkeys(Regression.directions, float("nan"))
-        variation = total_squared - total**2 / count
+        variation, least = total_squared - total**2 / count, _NO_VARIATION * total_squared
         return {
             "mae": absolute / count,
             "rmse": (squared / count) ** 0.5,
-            "r2": 1 - squared / variation if variation > 0 else float("nan"),
+            "r2": 1 - squared / variation if variation > least else float("nan"),
         }
 
 
 class Regression(Task):
     """One number: L1, smooth L1 or squared loss; MAE, RMSE, R².
 
-    The network predicts ``(y - centre) / scale``, taken from the column's ``low`` and ``high``.
+    The network predicts ``(y - centre) / scale``, from the column's ``low`` and ``high`` where both
+    are known.
 
     :param loss: ``l1``, ``smooth_l1`` or ``l2``, of the scaled difference.
     :param hidden: width of a hidden layer in the head; 0 for none.
@@ -79,14 +92,14 @@ class Regression(Task):
         column: Column,
         *,
         loss: Literal["l1", "smooth_l1", "l2"] = "smooth_l1",
-        hidden: int = 0,
-        dropout: float = 0.0,
+        hidden: Count = 0,
+        dropout: Fraction = 0.0,
     ) -> None:
         super().__init__(name, column)
-        low = column.low if column.low is not None else -1.0
-        high = column.high if column.high is not None else 1.0
-        self.centre = (low + high) / 2
-        self.scale = (high - low) / 2 or 1.0
+        self.centre, self.scale = 0.0, 1.0
+        if column.low is not None and column.high is not None:
+            self.centre = (column.low + column.high) / 2
+            self.scale = (column.high - column.low) / 2 or 1.0
         self._loss = {"l1": F.l1_loss, "smooth_l1": F.smooth_l1_loss, "l2": F.mse_loss}[loss]
         self.hidden, self.dropout = hidden, dropout
 

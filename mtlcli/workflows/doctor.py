@@ -1,11 +1,10 @@
-"""See whether a machine is fit: each finding says what was looked at, what was found, what to do."""
+"""See whether a machine is fit: each finding says what was looked at, what is there, what to do."""
 
 import importlib
 import importlib.util
 import os
 import shutil
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -35,8 +34,9 @@ def examine(folder: Path) -> list[Finding]:
 
     :param folder: where runs would be written.
     """
-    looks: list[Callable[[], Finding]] = [_python, _torch, _torchvision, _device, _precision]
-    findings = [look() for look in looks]
+    findings = [_python(), _torch()]
+    if findings[-1].grade == "good":  # the others need it
+        findings += [_torchvision(), _device(), _precision()]
     findings += [_extra(module) for module in _EXTRAS]
     return [*findings, _disk(folder), _memory_for_workers()]
 

@@ -1,4 +1,4 @@
-"""Import: a checkpoint of the older PyTorch gender and age code → one of ours, with equal outputs."""
+"""Import: a checkpoint of the older PyTorch gender and age code → one of ours, equal outputs."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,12 +1,15 @@
 """What a checkpoint, run, dataset folder or recipe holds, from headers alone: no torch."""
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
 from mtlcli.data import manifest
 from mtlcli.errors import MissingError, UsageError
 from mtlcli.io import checkpoint
-from mtlcli.io.run_dir import find_all
+from mtlcli.io.column import Column
+from mtlcli.io.run_dir import RunDir, find_all, find_checkpoint, find_run
+from mtlcli.recipe import library, load
 
 
 def here() -> dict[str, Any]:
@@ -29,15 +32,35 @@ def look(what: str) -> dict[str, Any]:
     """
     if (Path(what) / "dataset.toml").is_file():
         return _dataset(manifest.load(what))
-    if what.endswith(library.SUFFIXES):
-        return _recipe(what)
-    for look_at, faults in ((_run, MissingError), (_named, MissingError), (_recipe, _NotFound)):
-        with contextlib.suppress(faults):
-            return look_at(what)
-    raise UsageError(
-        f"{what} is neither a checkpoint, nor a run, a dataset folder or a recipe",
-        hint="`mtl info` lists what is here, `mtl recipes ls` the recipes",
-    )
+    if Path(what).suffix not in library.SUFFIXES:
+        with contextlib.suppress(MissingError):
+            return _checkpoint(find_checkpoint(what))
+        with contextlib.suppress(MissingError):
+            return _run(find_run(what))
+    return _recipe(what)
+
+
+def _run(run: RunDir) -> dict[str, Any]:
+    """A run that has no checkpoint yet."""
+    status = run.status()
+    return {
+        "run": str(run.path),
+        "state": status.get("state", "unknown"),
+        "epochs": status.get("epoch", 0),
+        "tasks": status.get("tasks", []),
+    }
+
+
+def _recipe(what: str) -> dict[str, Any]:
+    try:
+        library.find(what)
+    except UsageError:
+        raise UsageError(
+            f"{what} is neither a checkpoint, nor a run, a dataset folder or a recipe",
+            hint="`mtl info` lists what is here, `mtl recipes ls` the recipes",
+        ) from None
+    loaded = load.load(what)
+    return {"recipe": loaded.name, "path": str(loaded.path)} | loaded.recipe.plain()
 
 
 def _dataset(dataset: manifest.Dataset) -> dict[str, Any]:
@@ -51,19 +74,21 @@ def _dataset(dataset: manifest.Dataset) -> dict[str, Any]:
     }
 
 
-def _column(column: manifest.Column) -> str:
+def _column(column: Column) -> str:
     if column.classes:
         return f"{column.kind}: {', '.join(column.classes)}"
-    span = f" {column.low:g}..{column.high:g}" if column.low is not None and column.high else ""
+    span = ""
+    if column.low is not None and column.high is not None:
+        span = f" {column.low:g}..{column.high:g}"
     return f"{column.kind}{span} {column.unit}".rstrip()
 
 
 def _checkpoint(path: Path) -> dict[str, Any]:
     header = checkpoint.read_header(path)
     model, look_at = header["recipe"]["model"], header["recipe"]["input"]
+    fused = model["architecture"]["name"] == "fused"
     tasks = {
-        name: _column(manifest.Column.from_plain(task["column"]))
-        for name, task in header["tasks"].items()
+        name: _column(Column.from_plain(task["column"])) for name, task in header["tasks"].items()
     }
     return {
         "checkpoint": str(path),
@@ -74,7 +99,7 @@ def _checkpoint(path: Path) -> dict[str, Any]:
         "backbones": {
             name: (model["backbones"].get(name) or model["backbone"])["name"] for name in tasks
         },
-        "fusion": model["fusion"]["name"] if len(tasks) > 1 else "none",
+        "fusion": model["fusion"]["name"] if fused and len(tasks) > 1 else "none",
         "tasks": tasks,
         "input": f"{look_at['size']}×{look_at['size']}, margin {header['margin']:g}",
         "epochs": header.get("epochs", 0),

@@ -1,11 +1,124 @@
-"""The pictures of a run, drawn when it ends."""
+"""The pictures of a run, drawn when it ends: curves, what was fed, what the best network says."""
 
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
+import numpy as np
+import torch
+
+from mtlcli.data.loader import eval_loader, train_loader
 from mtlcli.io.run_dir import RunDir
 from mtlcli.tasks.base import Task
+from mtlcli.workflows import build
 from mtlcli.workflows.checks import Ready
+from mtlcli.workflows.plots import can_plot, plot_confusion, plot_curves, plot_scatter
+from mtlcli.workflows.report import write_report
+from mtlcli.workflows.sheets import plot_faces
+
+_SHOWN = 32
+_ROWS = 2000  # enough for a picture; the scores are those of the whole split
 
 
-def draw_run(run: RunDir, tasks: Mapping[str, Task], ready: Ready) -> None:
-    """Curves."""
+def draw_run(run: RunDir, tasks: Mapping[str, Task], ready: Ready, device: torch.device) -> None:
+    """Fill ``plots/`` and write ``report.html``; nothing but curves needs matplotlib."""
+    run.plots.mkdir(exist_ok=True)
+    if can_plot():
+        plot_curves(run.metrics, run.plots)
+    _draw_train_batch(run, tasks, ready)
+    _draw_val(run, tasks, ready, device)
+    write_report(run, {name: task.directions for name, task in tasks.items()})
+
+
+def _draw_train_batch(run: RunDir, tasks: Mapping[str, Task], ready: Ready) -> None:
+    """What the network is fed: if these pictures look wrong, so will the results."""
+    rows = build.make_rows(ready, tasks, "train", train=True)
+    seed = ready.recipe.train.seed
+    batch = next(iter(train_loader(rows, batch=_SHOWN, seed=seed, workers=0).epoch(0)))
+    labels = [
+        "\n".join(_truth(tasks[n], batch.targets[n][i]) for n in tasks if batch.weights[n][i] > 0)
+        for i in range(len(batch))
+    ]
+    plot_faces(_upright(batch.images), labels, run.plots / "train-batch.png")
+
+
+def _upright(images: torch.Tensor) -> np.ndarray:
+    """``[B, 3, S, S]`` to ``[B, S, S, 3]``."""
+    return images.permute(0, 2, 3, 1).numpy()
+
+
+def _truth(task: Task, target: torch.Tensor) -> str:
+    classes = task.column.classes
+    return classes[int(target)] if classes else f"{float(target):g}"
+
+
+class _Seen:
+    """Truths and predictions of one task over the rows that were looked at."""
+
+    def __init__(self) -> None:
+        self.rows: list[int] = []
+        self.truths: list[float] = []
+        self.predictions: list[dict[str, Any]] = []
+
+    def wrong(self, task: Task) -> np.ndarray:
+        """How wrong each prediction is: years or units, or the probability of a wrong class."""
+        pairs = zip(self.predictions, self.truths, strict=True)
+        if task.column.classes and self.predictions and "label" in self.predictions[0]:
+            names = task.column.classes
+            return np.array([1 - p["probabilities"][names[int(t)]] for p, t in pairs])
+        return np.array([abs(p["value"] - t) for p, t in pairs])
+
+
+@torch.no_grad()
+def _draw_val(run: RunDir, tasks: Mapping[str, Task], ready: Ready, device: torch.device) -> None:
+    net = build.load_model(run.best, device).net
+    rows = build.make_rows(ready, tasks, "val", train=False)
+    images: list[torch.Tensor] = []
+    seen = {name: _Seen() for name in tasks}
+    for batch in eval_loader(rows, batch=64, workers=0):
+        outputs = net(batch.images.to(device))
+        base = sum(map(len, images))
+        images.append(batch.images)
+        for name, task in tasks.items():
+            for i, decoded in enumerate(task.decode(outputs[name].float().cpu())):
+                if batch.weights[name][i] > 0:
+                    seen[name].rows.append(base + i)
+                    seen[name].truths.append(float(batch.targets[name][i]))
+                    seen[name].predictions.append(decoded)
+        if base > _ROWS:
+            break
+    shown = _upright(torch.cat(images))
+    for name, task in tasks.items():
+        if seen[name].rows:
+            _draw_task(run.plots, task, seen[name], shown)
+
+
+def _draw_task(folder: Path, task: Task, seen: _Seen, images: np.ndarray) -> None:
+    _draw_answers(folder / f"{task.name}-answers.png", task, seen)
+    wrong = seen.wrong(task)
+    step = max(1, len(wrong) // _SHOWN)
+    for title, order in (("val", np.arange(len(wrong))[::step]), ("worst", np.argsort(-wrong))):
+        chosen = [int(i) for i in order[:_SHOWN]]
+        captions = [f"{task.caption(seen.predictions[i])}\n{_told(task, seen, i)}" for i in chosen]
+        pictures = images[[seen.rows[i] for i in chosen]]
+        plot_faces(pictures, captions, folder / f"{task.name}-{title}.png")
+
+
+def _told(task: Task, seen: _Seen, index: int) -> str:
+    """The true label, marked where the predicted class is another."""
+    truth = _truth(task, torch.tensor(seen.truths[index]))
+    label = seen.predictions[index].get("label")
+    return f"!is {truth}" if label not in (None, truth) else f"is {truth}"
+
+
+def _draw_answers(path: Path, task: Task, seen: _Seen) -> None:
+    truths = np.array(seen.truths)
+    if "label" not in seen.predictions[0]:
+        predicted = np.array([p["value"] for p in seen.predictions])
+        plot_scatter(truths, predicted, path, task.column.unit)
+        return
+    names = list(task.column.classes)
+    matrix = np.zeros((len(names), len(names)), np.int64)
+    for truth, prediction in zip(truths.astype(int), seen.predictions, strict=True):
+        matrix[truth, names.index(prediction["label"])] += 1
+    plot_confusion(matrix, names, path)

@@ -107,11 +107,12 @@ def _arrange(pictures: Sequence["Image"], top: int) -> tuple[list[tuple[int, int
     placed: list[tuple[int, int, int, int]] = []
     for row in _rows([picture.width / picture.height for picture in pictures]):
         room = _WIDTH - 2 * _MARGIN - _GAP * (len(row) - 1)
-        height = round(min(room / sum(row), _HIGHEST))
+        height = max(1, round(min(room / sum(row), _HIGHEST)))
         left = _MARGIN
         for shape in row:
-            placed.append((left, top, round(height * shape), height))
-            left += round(height * shape) + _GAP
+            width = min(round(height * shape), _WIDTH - _MARGIN - left)
+            placed.append((left, top, max(1, width), height))
+            left += width + _GAP
         top += height + 2 * _GAP
     return placed, top
 

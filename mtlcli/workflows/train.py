@@ -10,7 +10,7 @@ from typing import Any
 from mtlcli import console
 from mtlcli.engine.distributed import World, join, leave
 from mtlcli.engine.evaluator import Scores, evaluate
-from mtlcli.errors import DataError, MtlError, StoppedError
+from mtlcli.errors import DataError, MtlError, StoppedError, UsageError
 from mtlcli.io import checkpoint, files, state
 from mtlcli.io.run_dir import RunDir, create, write_json
 from mtlcli.io.toml import dumps
@@ -116,6 +116,7 @@ class Training:
             ) from None
         except BaseException as fault:
             self._failed(fault)
+            _explain(fault)
             raise
         self._finish(save_as)
         return Outcome(
@@ -234,7 +235,7 @@ class Training:
             return
         if save_as is not None:
             files.replace_atomically(save_as, lambda aside: shutil.copyfile(self.dir.best, aside))
-        draw_run(self.dir, self.tasks, self.ready)
+        draw_run(self.dir, self.tasks, self.ready, self.world.device)
 
     def _columns(self) -> dict[str, int]:
         headings = ["epoch", "lr"]
@@ -249,3 +250,15 @@ class Training:
             mark = " *" if row["epoch"] == self.book.best_epoch else ""
             cells.append(f"{float(row[f'{name}.{task.primary}']):.4f}{mark}")
         return cells
+
+
+def _explain(fault: BaseException) -> None:
+    """Faults of torch that the recipe can mend.
+
+    :raises UsageError: a part of a batch is too small for batch norm.
+    """
+    if isinstance(fault, ValueError) and "more than 1 value per channel" in str(fault):
+        raise UsageError(
+            "batch norm cannot be trained on a part of a batch with one picture only",
+            hint="raise train.batch, or lower train.accumulate; on several ranks set train.sync_bn",
+        ) from fault

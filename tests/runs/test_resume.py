@@ -16,7 +16,7 @@ from mtlcli.workflows import train as work
 
 #: everything that has a state of its own: momentum or Adam, average of weights, dropout, batch norm
 RICH: dict[str, Any] = {
-    "train__epochs": 3,
+    "train__epochs": 2,
     "train__optimizer": "adamw",
     "train__lr": 0.002,
     "train__ema": 0.9,
@@ -55,7 +55,7 @@ def test_a_stopped_run_ends_as_one_that_was_not(
     rich: dict[str, Any], fit: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = fit(rich)
-    stop_at(monkeypatch, 2, 3, 9)  # in an epoch, at its last step, at the very last step
+    stop_at(monkeypatch, 2, 3, 6)  # in an epoch, at its last step, at the very last step
     with pytest.raises(StoppedError) as stopped:
         fit(rich)
     run = find_run(None)

@@ -65,6 +65,16 @@ def test_neighbours_in_a_row_do_not_cover_each_others_captions() -> None:
     assert all(_overlap(a.box, b.box) == 0 for a, b in combinations(labels, 2))
 
 
+def test_a_crowd_gets_captions_that_fit() -> None:
+    size = (1920, 1080)
+    frames: list[Box | None] = [
+        (x, y, x + 60, y + 60) for x in range(20, 1900, 150) for y in range(60, 1000, 150)
+    ]
+    font = font_for(size, "x", len(frames))
+    labels = place(size, frames, [_CAPTION[:2]] * len(frames), font)
+    assert all(_overlap(a.box, b.box) == 0 for a, b in combinations(labels, 2))
+
+
 def test_the_caption_stands_by_its_face() -> None:
     (label,) = place((800, 600), [(300, 300, 400, 400)], [_CAPTION], font_for((800, 600), "x"))
     assert label.box[3] == 300

@@ -21,7 +21,8 @@ def test_every_network_is_cut_into_the_stages_of_its_family(name: str) -> None:
     channels, strides = measure(assemble(stages))
     assert len(stages) == len(kind.signed)
     assert strides == sorted(strides)
-    assert len(set(zip(channels, strides, strict=True))) == len(stages)  # each changes something
+    if name not in ("resnet18", "resnet34"):  # their second stage keeps both, as in the paper
+        assert len(set(zip(channels, strides, strict=True))) == len(stages)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "efficientnet_b0", "densenet121", "convnext_tiny"])

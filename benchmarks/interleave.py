@@ -1,0 +1,45 @@
+"""Time several cases in turns, so that a busy machine slows all of them alike."""
+
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+
+
+def race(
+    cases: dict[str, Callable[[], object]], rounds: int, device: str
+) -> dict[str, list[float]]:
+    """Seconds of each case, one per round; two rounds before them are not counted."""
+    seconds: dict[str, list[float]] = {name: [] for name in cases}
+    for turn in range(rounds + 2):
+        for name, case in cases.items():
+            taken = _seconds(case, device)
+            if turn >= 2:
+                seconds[name].append(taken)
+    return seconds
+
+
+def _seconds(case: Callable[[], object], device: str) -> float:
+    _wait(device)
+    start = time.perf_counter()
+    case()
+    _wait(device)
+    return time.perf_counter() - start
+
+
+def _wait(device: str) -> None:
+    if device.startswith("cuda"):
+        torch.cuda.synchronize()
+
+
+def report(seconds: dict[str, list[float]], against: str) -> None:
+    """One line per case: median, range, and how its median and least compare with ``against``."""
+    base = seconds[against]
+    print(f"{'':34} {'median':>8} {'least':>8} {'most':>8}   time / {against}: median, least")
+    for name, taken in seconds.items():
+        middle, least = statistics.median(taken), min(taken)
+        print(
+            f"{name:34} {1e3 * middle:6.1f}ms {1e3 * least:6.1f}ms {1e3 * max(taken):6.1f}ms   "
+            f"{middle / statistics.median(base):.2f}  {least / min(base):.2f}"
+        )

@@ -1,0 +1,67 @@
+"""Three training steps and an evaluation on this rank; the first rank writes what came of them.
+
+Run as ``ranks_driver.py OUT.json ACCUMULATE``, once for each rank, with torchrun's environment.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit" / "engine"))
+from conftest import make_batch, make_objective, make_trainer
+
+from mtlcli.data.batch import Batch
+from mtlcli.engine.distributed import World, join, leave, share_batch_statistics
+from mtlcli.engine.evaluator import evaluate
+from mtlcli.engine.trainer import Trainer
+
+BATCHES = (
+    make_batch(8, seed=1),
+    make_batch(8, seed=2, age=[1, 3, 5, 7], gender=[0]),  # ages on one of two ranks only
+    make_batch(8, seed=3, gender=list(range(8))),  # genders on none
+)
+
+
+def dealt(batch: Batch, world: World) -> Batch:
+    """This rank's rows."""
+    return batch._each(lambda tensor: tensor[world.rank :: world.size])
+
+
+def scored(trainer: Trainer, world: World) -> dict[str, object]:
+    """The last batch has one row, so that one rank has a batch less."""
+    batches = [make_batch(7, seed=4, age=[2]), make_batch(1, seed=5)]
+    mine = [part for part in (dealt(batch, world) for batch in batches) if len(part)]
+    if mine:
+        mine[0].bad = [(world.rank, "broken")]
+    scores = evaluate(trainer.net, trainer.objective.tasks, mine, world)
+    return {"metrics": scores.metrics, "losses": scores.losses, "counts": scores.counts,
+            "bad": scores.bad}  # fmt: skip
+
+
+def main(out: Path, accumulate: int) -> None:
+    torch.set_num_threads(1)
+    world = join(torch.device("cpu"))
+    objective = make_objective("shufflenet_v2_x0_5")
+    if world.size > 1:
+        share_batch_statistics(objective)
+    trainer = make_trainer(objective, world=world, accumulate=accumulate, max_norm=5.0)
+    losses = [
+        {task: float(loss) for task, loss in trainer.train_step(dealt(batch, world)).losses.items()}
+        for batch in BATCHES
+    ]
+    stopped = [world.any(world.rank == 1), world.any(False)]
+    scores = scored(trainer, world)
+    if world.first:
+        weights = {
+            name: t.double().flatten().tolist() for name, t in objective.state_dict().items()
+        }
+        found = {"weights": weights, "losses": losses, "scores": scores, "stopped": stopped}
+        out.write_text(json.dumps({**found, "name": world.same("first")}))
+    else:
+        assert world.same("second") == "first"
+    leave(world)
+
+
+main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,26 @@
+"""Normalisation is part of the network, and a task's name must fit its tensors."""
+
+import pytest
+import torch
+
+from mtlcli.errors import UsageError
+from mtlcli.models.fused import Fused
+
+
+def test_normalisation_is_that_of_the_data(fused, images) -> None:
+    net = fused("a")
+    mean, std = torch.tensor((0.5, 0.4, 0.3)), torch.tensor((0.2, 0.3, 0.25))
+    expected = (images / 255 - mean.view(3, 1, 1)) / std.view(3, 1, 1)
+    torch.testing.assert_close(net.normalise(images), expected)
+    assert not any("scale" in name or "shift" in name for name in net.state_dict())
+
+
+@pytest.mark.parametrize("name", ["type", "keys", "train", "a.b", ""])
+def test_names_that_modules_cannot_have_are_refused(name: str, backbone) -> None:
+    with pytest.raises(UsageError, match="a task cannot be called"):
+        Fused([name], {name: backbone()}, None, None, (0,) * 3, (1,) * 3)
+
+
+def test_the_last_layers_are_the_heads_last(fused) -> None:
+    net = fused("ab")
+    assert net.last_layers() == [net.heads["a"].last, net.heads["b"].last]

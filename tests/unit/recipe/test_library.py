@@ -1,0 +1,58 @@
+"""Recipes are found by path first, then by shipped name; every shipped one is valid."""
+
+from pathlib import Path
+
+import pytest
+
+from mtlcli.errors import UsageError
+from mtlcli.recipe import library, load
+
+
+@pytest.mark.parametrize("name", library.shipped())
+def test_every_shipped_recipe_is_valid_and_says_what_it_is(name: str) -> None:
+    loaded = load.load(name)
+    assert loaded.name == name
+    assert loaded.recipe.about
+    assert loaded.recipe.data
+
+
+def test_a_path_goes_before_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shipped = library.find("demo/age")
+    (tmp_path / "demo").mkdir()
+    mine = tmp_path / "demo" / "age.toml"
+    mine.write_text("")
+    assert library.find("demo/age").resolve() == mine
+    assert library.find("demo/age.toml").resolve() == mine
+    assert shipped != mine and library.title(mine) == "age"
+
+
+@pytest.mark.parametrize("suffix", library.SUFFIXES)
+def test_the_suffix_may_be_left_out(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / f"v1.2{suffix}").write_text("")
+    assert library.find("v1.2").name == f"v1.2{suffix}"
+
+
+@pytest.mark.parametrize("name", ["demo/agee", ".", "", "/", "..", "no/such"])
+def test_what_is_not_there_is_refused(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="mtl recipes ls"):
+        library.find(name)
+
+
+def test_a_near_name_is_suggested() -> None:
+    with pytest.raises(UsageError, match="did you mean demo/age"):
+        library.find("demo/agee")
+
+
+def test_a_shipped_recipe_keeps_its_name_however_it_is_reached(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = library.find("demo/age")
+    monkeypatch.chdir(path.parent)
+    assert library.title(Path("age.toml")) == "demo/age"
