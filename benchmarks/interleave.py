@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import torch
 
+Times = dict[str, list[float]]
 
-def race(
-    cases: dict[str, Callable[[], object]], rounds: int, device: str
-) -> dict[str, list[float]]:
+
+def race(cases: dict[str, Callable[[], object]], rounds: int, device: str) -> Times:
     """Seconds of each case, one per round; two rounds before them are not counted."""
-    seconds: dict[str, list[float]] = {name: [] for name in cases}
+    seconds: Times = {name: [] for name in cases}
     for turn in range(rounds + 2):
         for name, case in cases.items():
             taken = _seconds(case, device)
@@ -21,11 +21,14 @@ def race(
 
 
 def _seconds(case: Callable[[], object], device: str) -> float:
+    # on one thread, processor time: what else the machine does then hardly counts
+    alone = device == "cpu" and torch.get_num_threads() == 1
+    clock = time.process_time if alone else time.perf_counter
     _wait(device)
-    start = time.perf_counter()
+    start = clock()
     case()
     _wait(device)
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def _wait(device: str) -> None:
@@ -33,7 +36,7 @@ def _wait(device: str) -> None:
         torch.cuda.synchronize()
 
 
-def report(seconds: dict[str, list[float]], against: str) -> None:
+def report(seconds: Times, against: str) -> None:
     """One line per case: median, range, and how its median and least compare with ``against``."""
     base = seconds[against]
     print(f"{'':34} {'median':>8} {'least':>8} {'most':>8}   time / {against}: median, least")

@@ -20,6 +20,7 @@ from mtlcli.models.shortcut import Shortcut
 from mtlcli.tasks.heads import ImageHead
 
 OUTPUTS = {"gender": 2, "age": 100}
+Step = Callable[[], None]
 BARE = "bare backbones, bf16 + channels_last"
 
 
@@ -62,7 +63,7 @@ def plain() -> Fused:
 
 def step(
     nets: list[Fused], images: Tensor, labels: dict[str, Tensor], bf16: bool, fused_sgd: bool
-) -> Callable[[], None]:
+) -> Step:
     """A function that does one step of ``nets``, whose outputs together are all tasks."""
     weights = [p for net in nets for p in net.parameters()]
     optimiser = torch.optim.SGD(weights, 1e-3, momentum=0.9, fused=fused_sgd)
@@ -101,20 +102,18 @@ def main() -> None:
     def bare() -> list[Fused]:
         return [build(NDDR, [task], False) for task in tasks]
 
-    def case(
-        nets: list[Fused], bf16: bool, last: bool, fused_sgd: bool = True
-    ) -> Callable[[], None]:
+    def case(nets: list[Fused], bf16: bool, last: bool = False, sgd: bool = True) -> Step:
         order = torch.channels_last if last else torch.contiguous_format
         nets = [net.to(given.device, memory_format=order) for net in nets]
-        return step(nets, images.contiguous(memory_format=order), labels, bf16, fused_sgd)
+        return step(nets, images.contiguous(memory_format=order), labels, bf16, sgd)
 
     cases = {
-        "plain, fp32": case([plain()], False, False, fused_sgd=False),
-        "ours, fp32": case(ours(), False, False),
-        "ours, bf16": case(ours(), True, False),
-        "ours, bf16 + channels_last": case(ours(), True, True),
-        "bare backbones, fp32": case(bare(), False, False),
-        BARE: case(bare(), True, True),
+        "plain, fp32": case([plain()], False, sgd=False),
+        "ours, fp32": case(ours(), False),
+        "ours, bf16": case(ours(), True),
+        "ours, bf16 + channels_last": case(ours(), True, last=True),
+        "bare backbones, fp32": case(bare(), False),
+        BARE: case(bare(), True, last=True),
     }
     seconds = race(cases, given.rounds, given.device)
     for against in (BARE, "plain, fp32"):

@@ -7,7 +7,6 @@ import typer
 
 from mtlcli.commands.options import Device, Json, Quiet, Verbose, examples
 
-
 Sources = Annotated[
     list[str],
     typer.Argument(

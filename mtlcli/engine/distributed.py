@@ -97,7 +97,7 @@ class GlobalBatchNorm2d(nn.BatchNorm2d):
     def forward(self, input: Tensor) -> Tensor:
         if not self.training or not dist.is_initialized():
             return super().forward(input)
-        x = input.float()
+        x = input if input.dtype == torch.float64 else input.float()
         local = torch.cat([x.sum((0, 2, 3)), x.new_tensor([x.numel() / x.shape[1]])])
         total = _SumOverRanks.apply(local)
         count, mean = total[-1], total[:-1] / total[-1]
@@ -128,7 +128,8 @@ def share_batch_statistics(module: nn.Module) -> nn.Module:
                 child.track_running_stats,
             )  # fmt: skip
             new.load_state_dict(child.state_dict())
-            setattr(module, name, new)
+            like = next(child.buffers(), torch.empty(0))
+            setattr(module, name, new.to(like.device, like.dtype).train(child.training))
         else:
             share_batch_statistics(child)
     return module

@@ -123,8 +123,8 @@ def _what_is(path: Path) -> str:
     if _is_pickled(path):
         return "it is a pickled PyTorch file, which could run code when loaded"
     with path.open("rb") as stream:
-        start = stream.read(256)
-    if all(byte >= 32 or byte in b"\t\n\r" for byte in start):
+        start = stream.read(256).decode(errors="replace")[:-1]  # the end may cut a letter
+    if all(letter.isprintable() or letter.isspace() for letter in start.replace("\ufffd", "\0")):
         return "it is a text file"
     return "its first bytes are not those of a safetensors file, or it is cut short"
 

@@ -96,5 +96,5 @@ def _check_stages(backbones: Backbones) -> None:
         found = ", ".join(f"{name} has {count}" for name, count in counts.items())
         raise UsageError(
             f"backbones of different numbers of stages cannot be fused: {found}",
-            hint="take backbones of one family, or mtl fuse networks with equally many stages",
+            hint="take backbones of one family",
         )

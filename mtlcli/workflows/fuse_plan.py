@@ -101,7 +101,7 @@ def _refuse_unfit(parents: list[Parent]) -> None:
             raise UsageError(
                 f"{parent.path} has {len(names)} tasks ({', '.join(names)}); "
                 "only single-task networks are fused",
-                hint="give the single-task checkpoints it came from",
+                hint=f"give the single-task checkpoints it came from {_sources(parent)}".strip(),
             )
         if parent.task in owner:
             raise UsageError(
@@ -110,6 +110,11 @@ def _refuse_unfit(parents: list[Parent]) -> None:
             )
         owner[parent.task] = parent.path
         _refuse_other_look(first, parent)
+
+
+def _sources(fused: Parent) -> str:
+    listed = ", ".join(parent["path"] for parent in fused.header.get("parents", []))
+    return f"({listed})" if listed else ""
 
 
 def _refuse_other_look(first: Parent, other: Parent) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from mtlcli.io.run_dir import RunDir
 
@@ -23,45 +25,62 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def run_ranks(size: int, folder: Path, *words: object) -> dict[str, Any]:
-    """Start the driver on so many ranks; what the first of them wrote."""
-    out = folder / f"ranks-{size}.json"
+def start_ranks(size: int, out: Path) -> "list[subprocess.Popen[str]]":
     common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": str(size)}
-    processes = [
+    return [
         subprocess.Popen(
-            [sys.executable, str(DRIVER), str(out), *map(str, words)],
+            [sys.executable, str(DRIVER), str(out)],
             env={**os.environ, **common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
             stderr=subprocess.PIPE, text=True,
         )
         for rank in range(size)
     ]  # fmt: skip
-    for process in processes:
-        _, error = process.communicate(timeout=120)
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """What the driver wrote on one rank and on two."""
+    folder = tmp_path_factory.mktemp("ranks")
+    made = [folder / "one.json", folder / "two.json"]
+    for process in start_ranks(1, made[0]) + start_ranks(2, made[1]):
+        _, error = process.communicate(timeout=240)
         assert process.returncode == 0, error
-    found: dict[str, Any] = json.loads(out.read_text())
-    return found
+    return made
+
+
+@pytest.fixture
+def found(paths: list[Path]) -> list[Any]:
+    return [json.loads(path.read_text()) for path in paths]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("accumulate", [1, 2])
-def test_two_ranks_equal_one(tmp_path: Path, accumulate: int) -> None:
-    one, two = (run_ranks(size, tmp_path, accumulate) for size in (1, 2))
-    assert one["weights"].keys() == two["weights"].keys()
-    for name, values in one["weights"].items():
-        assert two["weights"][name] == pytest.approx(values, abs=1e-5), name
-    for expected, found in zip(one["losses"], two["losses"], strict=True):
-        assert found == pytest.approx(expected, abs=1e-5)
-    assert [list(losses) for losses in two["losses"]] == [
-        ["gender", "age"],
-        ["gender", "age"],
-        ["age"],
-    ]
-    assert two["stopped"] == [True, False]
-    assert two["scores"]["counts"] == one["scores"]["counts"] == {"gender": 8, "age": 7}
-    assert two["scores"]["losses"] == pytest.approx(one["scores"]["losses"], rel=1e-4)
-    for task, metrics in one["scores"]["metrics"].items():
-        assert two["scores"]["metrics"][task] == pytest.approx(metrics, abs=0.02), task
-    assert two["scores"]["bad"] == 2
+@pytest.mark.parametrize("accumulate", ["1", "2"])
+def test_two_ranks_train_as_one(paths: list[Path], found: list[Any], accumulate: str) -> None:
+    """Also where a task has labels on one rank only, or on none."""
+    one, two = (load_file(path.with_suffix(f".{accumulate}.st")) for path in paths)
+    assert one.keys() == two.keys()
+    for name, tensor in one.items():
+        assert torch.allclose(tensor, two[name], rtol=0, atol=1e-6), name
+    for expected, losses in zip(found[0][accumulate], found[1][accumulate], strict=True):
+        assert losses == pytest.approx(expected, rel=1e-5)
+    assert [len(losses) for losses in found[1][accumulate]] == [2, 2, 1]
+
+
+@pytest.mark.slow
+def test_two_ranks_score_as_one(found: list[Any]) -> None:
+    one, two = (result["scores"] for result in found)
+    assert two["counts"] == one["counts"] == {"gender": 8, "age": 7}
+    assert two["losses"] == pytest.approx(one["losses"], rel=1e-4)
+    for task, metrics in one["metrics"].items():
+        assert two["metrics"][task] == pytest.approx(metrics, abs=0.02), task
+    assert (one["bad"], two["bad"]) == (1, 2)
+
+
+@pytest.mark.slow
+def test_ranks_agree_on_words_and_on_stopping(found: list[Any]) -> None:
+    one, two = found
+    assert (one["stopped"], two["stopped"]) == ([False, False], [True, False])
+    assert two["name"] == "of rank 0"
 
 
 @pytest.mark.slow
@@ -69,7 +88,7 @@ def test_the_command_under_torchrun_trains_as_alone(
     recipe: Callable[..., Any], recipe_file: Callable[..., Path], mtl: Callable[..., Any],
     workdir: Path,
 ) -> None:  # fmt: skip
-    values = recipe("gender", train__sync_bn=True, train__epochs=2, train__lr=0.001)
+    values = recipe("gender", train__sync_bn=True, train__epochs=2, train__lr=1e-6)
     path = recipe_file(values)
     words = ["train-single", str(path), "--device", "cpu", "-o", "both", "--json"]
     done = subprocess.run(

@@ -1,0 +1,345 @@
+"""Fusing saved checkpoints: equal to the parents where it must be, refused where it cannot be."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from mtlcli.errors import UsageError
+from mtlcli.io import checkpoint
+from mtlcli.workflows import build, fuse, fuse_plan
+from mtlcli.workflows.checks import plans_of, recipe_of
+
+OWN = ["model.fusion.own=1.0", "model.fusion.other=0.0"]
+Parents = dict[str, Path]
+Run = Callable[..., Any]
+
+
+def pictures(count: int = 6) -> torch.Tensor:
+    return torch.randint(0, 256, (count, 3, 32, 32), dtype=torch.uint8)
+
+
+@torch.no_grad()
+def outputs(path: Path, images: torch.Tensor) -> dict[str, torch.Tensor]:
+    found: dict[str, torch.Tensor] = build.load_model(path).net(images)
+    return found
+
+
+@pytest.mark.parametrize("calibrate", [False, True])
+@pytest.mark.parametrize("shortcut", [False, True])
+@pytest.mark.parametrize("age", ["age", "wide"])
+def test_own_one_other_zero_is_the_parents(
+    parents: Parents, tiny: Path, tmp_path: Path, age: str, shortcut: bool, calibrate: bool
+) -> None:
+    """For equal and unequal widths, with and without shortcut and calibration, saved and loaded."""
+    paths = [parents["gender"], parents[age]]
+    plan = fuse_plan.plan(paths, "nddr", shortcut, OWN)
+    made = fuse.fuse(plan, calibrate_on=tiny if calibrate else None, device="cpu")
+    assert made.calibrated == (26 if calibrate else 0)
+    assert [proof.task for proof in made.proofs] == ["gender", "age"]
+    assert all(proof.largest < 1e-3 for proof in made.proofs)
+    assert made.proofs[0].same == 1
+    assert made.proofs[1].apart is not None and made.proofs[1].apart < 0.1
+    assert made.proof_images == "val"
+    fuse.save(plan, made, tmp_path / "fused.st")
+    images = pictures()
+    fused = outputs(tmp_path / "fused.st", images)
+    assert list(fused) == ["gender", "age"]
+    for path in paths:
+        for task, expected in outputs(path, images).items():
+            assert torch.allclose(fused[task], expected, atol=1e-4, rtol=1e-4), task
+
+
+def test_proofs_measure_what_they_say(parents: Parents, tiny: Path) -> None:
+    """Against a direct computation, where the fused network is not its parents."""
+    plan = fuse_plan.plan([parents["gender"], parents["age"]], "nddr", False, OWN[:1])
+    made = fuse.fuse(plan, device="cpu")
+    images = torch.cat(list(fuse._images(plan, [tiny], "val", 64)))
+    assert len(images) == 8
+    for proof, path in zip(made.proofs, (parents["gender"], parents["age"]), strict=True):
+        with torch.no_grad():
+            ours = made.net(images)[proof.task]
+        theirs = outputs(path, images)[proof.task]
+        assert proof.largest == pytest.approx(float((ours - theirs).abs().max()), rel=1e-4)
+        if proof.same is not None:
+            agree = (ours.argmax(1) == theirs.argmax(1)).float().mean()
+            assert proof.same == pytest.approx(float(agree))
+    assert max(proof.largest for proof in made.proofs) > 0.01
+
+
+def test_calibration_makes_training_mode_start_as_the_parents(parents: Parents, tiny: Path) -> None:
+    plan = fuse_plan.plan([parents["gender"], parents["age"]], "nddr", False, OWN)
+    images = torch.cat(list(fuse._images(plan, [tiny], "train", 64)))
+    expected = outputs(parents["gender"], images)["gender"]
+    apart = {}
+    for folder in (None, tiny):
+        net = fuse.fuse(plan, calibrate_on=folder, device="cpu").net
+        for norm in net.fusion_norms():
+            norm.train()
+        with torch.no_grad():
+            apart[folder] = float((net(images)["gender"] - expected).abs().mean())
+    assert apart[tiny] < 0.1 * apart[None]
+
+
+@pytest.mark.parametrize("order", [("gender", "wide"), ("wide", "gender")])
+def test_a_fused_checkpoint_keeps_the_order_of_its_tasks(
+    parents: Parents, tmp_path: Path, order: tuple[str, str]
+) -> None:
+    """The header's JSON is sorted; the channels of a fusion are not."""
+    plan = fuse_plan.plan([parents[name] for name in order], "nddr", True, OWN[:1])
+    made = fuse.fuse(plan, device="cpu")
+    with torch.no_grad():
+        for parameter in made.net.parameters():
+            parameter.add_(0.01 * torch.randn_like(parameter))
+        images = pictures()
+        expected = made.net(images)
+    fuse.save(plan, made, tmp_path / "fused.st")
+    found = outputs(tmp_path / "fused.st", images)
+    assert list(found) == list(expected)
+    for task in expected:
+        assert torch.allclose(found[task], expected[task], atol=1e-5), task
+    header = checkpoint.read_header(tmp_path / "fused.st")
+    assert list(recipe_of(header).tasks) == [p.name for p in plans_of(header)] == list(expected)
+
+
+def test_the_header_remembers_parents_and_their_scores(parents: Parents, tmp_path: Path) -> None:
+    plan = fuse_plan.plan([parents["gender"], parents["age"]], "nddr", False)
+    fuse.save(plan, fuse.fuse(plan, device="cpu"), tmp_path / "fused.st")
+    header = checkpoint.read_header(tmp_path / "fused.st")
+    for noted, name in zip(header["parents"], ("gender", "age"), strict=True):
+        single = checkpoint.read_header(parents[name])
+        assert noted["sha256"] == single["sha256"]
+        assert noted["epochs"] == single["epochs"] > 0
+        assert noted["scores"] == single["scores"] and noted["scores"]["val"][name]
+
+
+def test_without_the_parents_data_the_proof_takes_noise_and_says_so(
+    parents: Parents, tiny: Path, mtl: Run, tmp_path: Path
+) -> None:
+    hidden = tiny.with_name("hidden")
+    tiny.rename(hidden)
+    try:
+        result = mtl("fuse", parents["gender"], parents["age"], "--device", "cpu", *OWN)
+    finally:
+        hidden.rename(tiny)
+    assert result.code == 0
+    assert "of random images" in result.out
+
+
+def test_a_parents_shortcut_stays(recipe: Run, fit: Run, parents: Parents, workdir: Path) -> None:
+    model = {"name": "fused", "shortcut": True}
+    fit(recipe("gender", model__architecture=model), "with", save_as=Path("with.st"))
+    plan = fuse_plan.plan([Path("with.st"), parents["age"]], "nddr", False, OWN)
+    made = fuse.fuse(plan, device="cpu")
+    assert all(proof.largest < 1e-3 for proof in made.proofs)
+
+
+def test_calibration_needs_pictures_only(parents: Parents, tiny_copy: Path, mtl: Run) -> None:
+    """Not the parents' label columns."""
+    for split in ("train", "val"):
+        path = tiny_copy / f"{split}.csv"
+        path.write_text(path.read_text().replace("male", "unheard-of"))
+    words = ["fuse", parents["gender"], parents["age"], "--calibrate", tiny_copy]
+    result = mtl(*words, "--device", "cpu")
+    assert result.code == 0, result.err
+    assert "calibrated on 26 training images" in result.out
+
+
+def test_a_dry_run_writes_nothing(parents: Parents, mtl: Run, workdir: Path) -> None:
+    result = mtl("fuse", parents["gender"], parents["age"], "-o", "x", "-n", "--json",
+                 "--device", "cpu")  # fmt: skip
+    assert result.code == 0
+    assert json.loads(result.out)["checkpoint"] is None
+    assert not list(workdir.iterdir())
+
+
+def altered(path: Path, target: Path, **changes: Any) -> Path:
+    """A copy of a checkpoint with other entries in its header."""
+    tensors, header = checkpoint.load(path)
+    for key, value in changes.items():
+        *parts, last = key.split("__")
+        table = header
+        for part in parts:
+            table = table[part]
+        table[last] = value
+    checkpoint.save(target, tensors, header)
+    return target
+
+
+@pytest.fixture
+def fused(parents: Parents, mtl: Run, workdir: Path) -> Path:
+    """A fused checkpoint ``fused.st`` in ``workdir``."""
+    result = mtl("fuse", parents["gender"], parents["age"], "--device", "cpu")
+    assert result.code == 0, result.err
+    return workdir / "fused.st"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"recipe__input__size": 64}, ["input.size = 32", "64", "input.size=32"]),
+        ({"recipe__input__fit": "pad"}, ["input.fit = crop", "pad", "train one of them again"]),
+        ({"margin": 0.4}, ["margin = 0.0", "0.4"]),
+    ],
+)
+def test_different_inputs_are_refused(
+    parents: Parents, mtl: Run, workdir: Path, change: dict[str, Any], said: list[str]
+) -> None:
+    other = altered(parents["age"], workdir / "other.st", **change)
+    result = mtl("fuse", parents["gender"], other)
+    assert result.code == 2
+    for words in [str(parents["gender"]), str(other), *said]:
+        assert words in result.err
+
+
+def test_the_same_task_twice_is_refused(parents: Parents, mtl: Run) -> None:
+    result = mtl("fuse", parents["age"], parents["wide"])
+    assert result.code == 2
+    for words in (str(parents["age"]), str(parents["wide"]), "'age'", "different tasks"):
+        assert words in result.err
+
+
+def test_a_parent_with_several_tasks_is_refused(parents: Parents, fused: Path, mtl: Run) -> None:
+    result = mtl("fuse", fused, parents["age"])
+    assert result.code == 2
+    assert f"{fused} has 2 tasks" in result.err
+    assert str(parents["gender"]) in result.err  # what to give instead
+
+
+def test_one_checkpoint_is_too_few(parents: Parents, mtl: Run) -> None:
+    result = mtl("fuse", parents["age"])
+    assert result.code == 2
+    assert "at least two" in result.err and "mtl fuse gender.st age.st" in result.err
+
+
+def test_backbones_with_unequal_numbers_of_stages_are_refused(
+    parents: Parents, recipe: Run, fit: Run, mtl: Run
+) -> None:
+    values = recipe("age", model__backbone="squeezenet1_1", input__size=32, train__lr=0.001)
+    values["model"]["backbone"] = "mobilenet_v3_small"
+    fit(values, "deep", save_as=Path("deep.st"))
+    result = mtl("fuse", parents["gender"], "deep.st", "--device", "cpu")
+    assert result.code == 2
+    for words in (f"{parents['gender']} has 4", "deep.st has 5", "one family"):
+        assert words in result.err
+
+
+def test_another_architecture_is_refused(parents: Parents, recipe: Run, fit: Run, mtl: Run) -> None:
+    fit(recipe("age", model__architecture="shared"), "hard", save_as=Path("hard.st"))
+    result = mtl("fuse", parents["gender"], "hard.st", "--device", "cpu")
+    assert result.code == 2
+    assert "hard.st has the architecture shared" in result.err
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"lr = 0.1\nthis is a recipe\n", "text file"),
+        (b"", "0 bytes"),
+        (b"\x80\x02}q\x00.", "mtl import"),
+        (b"\x10\x00\x00\x00\x00\x00\x00\x00" + b"{" * 40, "not a checkpoint"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["fuse", "eval", "train-mtl"])
+def test_what_is_not_a_checkpoint_is_refused(
+    parents: Parents, mtl: Run, workdir: Path, verb: str, content: bytes, said: str
+) -> None:
+    path = workdir / "odd.st"
+    path.write_bytes(content)
+    more = [parents["age"]] if verb == "fuse" else []
+    result = mtl(verb, path, *more)
+    assert result.code == 3, result.err
+    assert "odd.st" in result.err and said in result.err
+    assert "Traceback" not in result.err
+
+
+@pytest.mark.parametrize("verb", ["fuse", "eval", "train-mtl"])
+@pytest.mark.parametrize("kept", [0.5, 0.001])
+def test_a_truncated_checkpoint_is_refused(
+    parents: Parents, mtl: Run, workdir: Path, verb: str, kept: float
+) -> None:
+    data = parents["gender"].read_bytes()
+    (workdir / "cut.st").write_bytes(data[: int(len(data) * kept)])
+    more = [parents["age"]] if verb == "fuse" else []
+    result = mtl(verb, "cut.st", *more)
+    assert result.code == 3
+    assert "cut.st" in result.err and "next:" in result.err
+
+
+@pytest.mark.parametrize("verb", ["fuse", "eval"])
+def test_a_flipped_bit_is_found(parents: Parents, mtl: Run, workdir: Path, verb: str) -> None:
+    data = bytearray(parents["gender"].read_bytes())
+    data[-5] ^= 1
+    (workdir / "bad.st").write_bytes(data)
+    more = [parents["age"]] if verb == "fuse" else []
+    result = mtl(verb, "bad.st", *more, "--device", "cpu")
+    assert result.code == 3
+    assert "damaged" in result.err
+
+
+@pytest.mark.parametrize("verb", ["fuse", "eval", "train-mtl"])
+def test_a_checkpoint_that_is_not_there_is_missing(parents: Parents, mtl: Run, verb: str) -> None:
+    more = [parents["age"]] if verb == "fuse" else []
+    result = mtl(verb, "nowhere.st", *more)
+    assert result.code == 4
+    assert "nowhere.st" in result.err
+
+
+def test_training_a_fused_checkpoint_starts_from_it(fused: Path, mtl: Run, workdir: Path) -> None:
+    words = ["train-mtl", fused, "train.epochs=1", "train.lr=1e-9", "--device", "cpu", "-o", "new"]
+    result = mtl(*words)
+    assert result.code == 0, result.err
+    old, new = build.load_model(fused), build.load_model(workdir / "new.st")
+    for name, tensor in old.net.named_parameters():
+        assert torch.allclose(tensor, new.net.get_parameter(name), atol=1e-5), name
+    assert new.header["parents"] == old.header["parents"]
+    assert list(new.tasks) == list(old.tasks) == ["gender", "age"]
+
+
+def test_a_recipe_with_the_tasks_in_another_order_takes_the_checkpoints(
+    fused: Path, recipe: Run, recipe_file: Run, mtl: Run, workdir: Path
+) -> None:
+    path = recipe_file(recipe("age", "gender", train__lr=1e-9))
+    result = mtl("train-mtl", path, "--init", fused, "-o", "new", "--device", "cpu")
+    assert result.code == 0, result.err
+    old, new = build.load_model(fused), build.load_model(workdir / "new.st")
+    assert list(new.tasks) == ["gender", "age"]
+    for name, tensor in old.net.named_parameters():
+        assert torch.allclose(tensor, new.net.get_parameter(name), atol=1e-5), name
+
+
+def test_other_tasks_than_the_recipes_are_refused(
+    fused: Path, parents: Parents, recipe: Run, recipe_file: Run, mtl: Run
+) -> None:
+    path = recipe_file(recipe("age", "gender"))
+    result = mtl("train-mtl", path, "--init", parents["age"], "--device", "cpu")
+    assert result.code == 2
+    assert "has the tasks age" in result.err
+    twice = mtl("train-mtl", fused, "--init", fused)
+    assert twice.code == 2 and "given twice" in twice.err
+
+
+def test_heads_of_another_size_are_refused(
+    fused: Path, recipe: Run, recipe_file: Run, mtl: Run, tiny_copy: Path
+) -> None:
+    text = (tiny_copy / "dataset.toml").read_text()
+    (tiny_copy / "dataset.toml").write_text(text.replace("80", "90"))
+    values = {**recipe("gender", "age"), "data": str(tiny_copy)}
+    result = mtl("train-mtl", recipe_file(values), "--init", fused, "--device", "cpu")
+    assert result.code == 3
+    assert "heads.age.last" in result.err and str(fused) in result.err
+
+
+def test_a_moved_checkpoint_is_found_by_run_name(parents: Parents, mtl: Run, workdir: Path) -> None:
+    (workdir / "runs" / "first-001").mkdir(parents=True)
+    shutil.copy(parents["gender"], workdir / "runs" / "first-001" / "best.st")
+    assert mtl("fuse", "first-001", parents["age"], "--device", "cpu", "-o", "x").code == 0
+
+
+def test_the_parts_refuse_unknown_changes(parents: Parents) -> None:
+    with pytest.raises(UsageError, match="sideways"):
+        fuse_plan.plan([parents["gender"], parents["age"]], "nddr", False, ["model.sideways=1"])

@@ -1,0 +1,39 @@
+"""A head turns features of any size into one vector per image."""
+
+import pytest
+import torch
+from torch import nn
+
+from mtlcli.tasks.heads import ImageHead
+
+
+@pytest.mark.parametrize("hidden", [0, 5])
+@pytest.mark.parametrize("size", [(1, 1), (3, 2), (7, 7)])
+def test_features_become_one_vector_per_image(hidden: int, size: tuple[int, int]) -> None:
+    head = ImageHead(4, 3, hidden=hidden)
+    assert head(torch.randn(2, 4, *size)).shape == (2, 3)
+    assert isinstance(head.last, nn.Linear) and head.last.out_features == 3
+    assert head.last.in_features == (hidden or 4)
+
+
+@pytest.mark.parametrize("hidden", [0, 5])
+def test_only_the_mean_over_the_map_counts(hidden: int) -> None:
+    head = ImageHead(4, 3, hidden=hidden)
+    features = torch.randn(2, 4, 3, 3)
+    mean = features.mean((2, 3), keepdim=True)
+    torch.testing.assert_close(head(features), head(mean))
+
+
+def test_without_a_hidden_layer_a_head_is_linear() -> None:
+    head = ImageHead(4, 3)
+    x, y = torch.randn(2, 4, 3, 3), torch.randn(2, 4, 3, 3)
+    bias = head.last.bias
+    torch.testing.assert_close(head(x + y), head(x) + head(y) - bias)
+
+
+def test_dropout_is_random_in_training_only() -> None:
+    head = ImageHead(64, 3, hidden=8, dropout=0.5)
+    features = torch.randn(1, 64, 2, 2)
+    assert not head(features).equal(head(features))
+    head.eval()
+    assert head(features).equal(head(features))
