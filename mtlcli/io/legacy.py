@@ -10,7 +10,6 @@ That code trained output i on the age i, not i + 1, so its ages come out one yea
 from ``AGE_LOW`` repeats its answers; counting from 0 mends them.
 """
 
-import pickle
 from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mtlcli.errors import DataError, MissingError
+from mtlcli.io import unpickle
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -76,21 +76,9 @@ def read(path: Path) -> "dict[str, Tensor]":
     :raises MissingError: there is no such file.
     :raises DataError: it is damaged, or holds objects that only running its code could restore.
     """
-    import torch
-    from torch.serialization import safe_globals
-
     if not path.is_file():
         raise MissingError(f"there is no checkpoint {path}")
-    try:
-        with safe_globals(list(_stand_ins())):
-            held = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError) as fault:
-        raise DataError(
-            f"{path} is damaged or holds more than tensors, and nothing in it is executed",
-            hint="only if you trust the file, where it was made: torch.save(torch.load(path, "
-            "weights_only=False)['model_state_dict'], 'weights.pth'); then import weights.pth",
-        ) from fault
-    return _tensors(held, path)
+    return _tensors(unpickle.load(path, _stand_ins()), path)
 
 
 def _stand_ins() -> Iterator[Any]:

@@ -1,6 +1,5 @@
 """Weights of torchvision classifiers, from torchvision or from a file; never by unpickling code."""
 
-import pickle
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 from torchvision.models import get_model, get_model_weights
 
 from mtlcli.errors import DataError, MissingError
+from mtlcli.io import unpickle
 
 # DenseNet files of torchvision still have the names of 2017: norm.1 for norm1.
 _OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12])")
@@ -71,14 +71,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         )
     if path.suffix in {".safetensors", ".st"}:
         return _read_safetensors(path)
-    try:
-        held = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError) as fault:
-        raise DataError(
-            f"{path} is damaged or holds more than tensors, and nothing in it is executed",
-            hint="where it was made: torch.save(net.state_dict(), path)",
-        ) from fault
-    return _state_dict(held, path)
+    return _state_dict(unpickle.load(path), path)
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:

@@ -83,7 +83,7 @@ def test_a_loss_that_is_no_number_stops_before_anything_is_saved(value: float, w
     book = Book()
     book.add(step(6, gender=1.0))
     book.add(step(7, gender=1.0, age=value))
-    with pytest.raises(MtlError, match="'age' became .* at step 7"):
+    with pytest.raises(MtlError, match=r"'age' became .* at step 7"):
         if way == "steps":
             for number in range(8, 8 + 16):
                 book.add(step(number, gender=1.0))

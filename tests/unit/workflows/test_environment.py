@@ -33,7 +33,7 @@ def test_the_note_is_plain_and_names_the_data_by_their_hash(tiny: Path) -> None:
     assert note["data"] == {
         str(tiny): {name: split.sha256 for name, split in manifest.load(tiny).splits.items()}
     }
-    assert note["versions"]["torch"] == torch.__version__  # type: ignore[index]
+    assert torch.__version__.startswith(note["versions"]["torch"])  # type: ignore[index]
 
 
 def test_packages_that_are_not_there_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

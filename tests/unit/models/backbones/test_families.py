@@ -14,14 +14,15 @@ NAMES = [name for name, target in BACKBONES.items() if target.endswith(":Classif
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_network_is_cut_into_the_stages_of_its_family(name: str) -> None:
-    with torch.device("meta"), blank():
+    # RegNet computes its widths with tensors, which must be real
+    with torch.device("cpu" if name.startswith("regnet") else "meta"), blank():
         net = get_model(name, weights=None)
     kind = family(name)
     stages = kind.cut(net)
     channels, strides = measure(assemble(stages))
     assert len(stages) == len(kind.signed)
     assert strides == sorted(strides)
-    if name not in ("resnet18", "resnet34"):  # their second stage keeps both, as in the paper
+    if name not in {"resnet18", "resnet34", "squeezenet1_0"}:  # where one stage keeps both
         assert len(set(zip(channels, strides, strict=True))) == len(stages)
 
 

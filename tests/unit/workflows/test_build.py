@@ -1,0 +1,124 @@
+"""From recipe or checkpoint to objects."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from mtlcli.errors import DataError, UsageError
+from mtlcli.recipe.load import from_plain
+from mtlcli.recipe.schema import Spec, TrainSpec
+from mtlcli.workflows import build
+from mtlcli.workflows.checks import Ready, check
+
+Recipe = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def ready(recipe: Recipe) -> Ready:
+    return check(from_plain(recipe("gender", "age")))
+
+
+def test_a_checkpoint_alone_rebuilds_its_network(parents: dict[str, Path]) -> None:
+    """Whatever the random state, and without the weights that the backbone began with."""
+    images = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
+    found = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        loaded = build.load_model(parents["age"])
+        assert not loaded.net.training
+        with torch.no_grad():
+            found.append(loaded.net(images)["age"])
+    assert torch.equal(*found)
+    assert (loaded.view.size, loaded.view.fit, loaded.images) == (32, "crop", "")
+    assert loaded.tasks["age"].column.unit == "years"
+
+
+def test_rows_hold_pictures_and_labels_of_all_datasets(ready: Ready) -> None:
+    tasks = build.make_tasks(ready.tasks)
+    one = build.make_rows(ready, tasks, "val", train=False)
+    twice = Ready(ready.recipe, ready.datasets * 2, ready.tasks)
+    two = build.make_rows(twice, tasks, "val", train=False)
+    assert (len(one), len(two)) == (8, 16)
+    batch = two.batch(two[0, np.arange(16)])
+    assert torch.equal(batch.images[:8], batch.images[8:])
+    for task in tasks:
+        assert torch.equal(batch.weights[task][:8], batch.weights[task][8:])
+        assert 0 < batch.weights[task].sum() < 16
+
+
+@pytest.mark.parametrize("limit", [1, 3, 5, 26, 100])
+def test_a_limit_takes_rows_from_all_over_the_split(ready: Ready, limit: int) -> None:
+    rows = build.make_rows(ready, {}, "train", train=False, limit=limit)
+    assert 1 <= len(rows) <= limit
+    assert len(rows) == min(26, len(rows)) and len(rows) > limit / 2 or limit > 26
+    if limit >= 3:
+        assert Path(rows.path(len(rows) - 1)).stem >= "18"
+
+
+def test_only_training_rows_change_at_random(ready: Ready) -> None:
+    tasks = build.make_tasks(ready.tasks)
+    for train in (True, False):
+        rows = build.make_rows(ready, tasks, "train", train=train)
+        equal = torch.equal(rows[0, np.arange(9)].images, rows[1, np.arange(9)].images)
+        assert equal is not train
+
+
+def test_a_label_that_cannot_be_read_names_the_table(ready: Ready, tiny_copy: Path) -> None:
+    path = tiny_copy / "train.csv"
+    path.write_text(path.read_text() + "images/00.jpg,male,old\n")
+    from mtlcli.data import manifest
+
+    own = Ready(ready.recipe, [manifest.load(tiny_copy)], ready.tasks)
+    with pytest.raises(DataError, match="'old' is not a number") as refused:
+        build.make_rows(own, build.make_tasks(own.tasks), "train", train=True)
+    assert str(path) in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["auto", "cpu", "cpu:0"])
+def test_devices_that_are_there(name: str) -> None:
+    assert isinstance(build.pick_device(name), torch.device)
+
+
+@pytest.mark.parametrize("name", ["", "gpu", "cpu:1", "cuda:99", "cuda:", "cuda:-1", "mps:7"])
+def test_devices_that_are_not_there(name: str) -> None:
+    if name == "cuda:" and torch.cuda.is_available():
+        pytest.skip("the same as cuda")
+    with pytest.raises(UsageError):
+        build.pick_device(name)
+
+
+def test_tensors_must_fit_by_name_and_shape() -> None:
+    net = torch.nn.Linear(2, 3)
+    state = {"weight": torch.ones(3, 2), "bias": torch.ones(3)}
+    build.load_tensors(net, state, Path("x.st"))
+    assert net.bias.sum() == 3
+    wrong = [
+        {"weight": torch.ones(3, 2)},
+        {**state, "more": torch.ones(1)},
+        {**state, "weight": torch.ones(2, 3)},
+    ]
+    for tensors, named in zip(wrong, ("bias", "more", "weight"), strict=True):
+        with pytest.raises(DataError, match=rf"x\.st.*{named}") as refused:
+            build.load_tensors(net, tensors, Path("x.st"))
+        assert "mtl info" in str(refused.value.hint)
+
+
+def test_schedules_and_rates_are_counted_in_steps() -> None:
+    spec = TrainSpec(warmup=0.5, drop_every=2, schedule="step", last_lr=10.0, fusion_lr=100.0)
+    schedule = build.schedule(spec, steps_per_epoch=10, epochs=4)
+    assert (schedule.total, schedule.warmup, schedule.drop_every) == (40, 5, 20)
+    assert build.schedule(TrainSpec(steps=7), 10, 1).total == 7
+    rates = build.rates(spec)
+    assert (rates.fusion, rates.last, rates.last_bias) == (100, 10, 10)
+    assert build.rates(TrainSpec(last_lr=10.0, last_bias_lr=20.0)).last_bias == 20
+
+
+def test_parts_are_described_in_a_few_words() -> None:
+    assert build.describe(Spec(name="resnet18")) == "resnet18"
+    assert build.describe(Spec.model_validate({"name": "resnet18", "stem": "small"})) == (
+        "resnet18(stem=small)"
+    )

@@ -1,0 +1,107 @@
+"""What is known of a recipe's data before torch is imported."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mtlcli.errors import DataError, UsageError
+from mtlcli.recipe.load import from_plain
+from mtlcli.workflows import checks
+from mtlcli.workflows.checks import TaskPlan, check, plans_of, recipe_of, reordered
+
+Recipe = Callable[..., dict[str, Any]]
+
+
+def test_a_recipe_is_resolved_against_its_data(recipe: Recipe, tiny: Path) -> None:
+    values = recipe("sex", "age", tasks__sex__column="gender", tasks__age__kind="regression")
+    ready = check(from_plain(values))
+    assert [(p.name, p.kind, p.source) for p in ready.tasks] == [
+        ("sex", "classification", "gender"), ("age", "regression", "age"),
+    ]  # fmt: skip
+    assert ready.tasks[0].column.classes == ("female", "male")
+    assert (ready.images, ready.margin) == ("", 0.0)
+    for plan in ready.tasks:
+        assert TaskPlan.from_plain(plan.name, plan.plain()) == plan
+
+
+def test_the_recipes_margin_goes_before_the_datasets(recipe: Recipe) -> None:
+    assert check(from_plain(recipe("age", input__margin=0.25))).margin == 0.25
+
+
+def test_unknown_options_of_a_kind_that_the_dataset_gives(recipe: Recipe) -> None:
+    with pytest.raises(UsageError, match=r"tasks\.age\.smoothing"):
+        check(from_plain(recipe("age", tasks__age__smoothing=0.1)))
+
+
+def test_datasets_that_disagree_on_classes(recipe: Recipe, tiny: Path, tiny_copy: Path) -> None:
+    path = tiny_copy / "dataset.toml"
+    path.write_text(path.read_text().replace('["female", "male"]', '["male", "female"]'))
+    values = {**recipe("gender"), "data": [str(tiny), str(tiny_copy)]}
+    with pytest.raises(DataError, match="different classes") as refused:
+        check(from_plain(values))
+    assert "female, male against male, female" in str(refused.value)
+
+
+@pytest.mark.parametrize(("missing", "fine"), [(0, True), (2, True), (3, False), (26, False)])
+def test_up_to_a_tenth_of_the_pictures_may_be_missing(
+    recipe: Recipe, tiny_copy: Path, missing: int, fine: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = (tiny_copy / "train.csv").read_text().splitlines()[1:]
+    for line in rows[-missing:] if missing else []:
+        (tiny_copy / line.split(",")[0]).unlink()
+    values = from_plain({**recipe("gender"), "data": str(tiny_copy)})
+    if fine:
+        check(values)
+        assert (f"{missing} of 26" in capsys.readouterr().err) == (missing > 0)
+    else:
+        with pytest.raises(DataError, match=f"{missing} of 26 pictures are missing"):
+            check(values)
+
+
+def test_large_splits_are_sampled(
+    recipe: Recipe, tiny_copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "_SAMPLE", 5)
+    first = (tiny_copy / "train.csv").read_text().splitlines()[1].split(",")[0]
+    (tiny_copy / first).unlink()  # the first row is looked at, and then all are
+    for name in ("images/02.jpg", "images/03.png"):
+        (tiny_copy / name).unlink()
+    with pytest.raises(DataError, match="3 of 26"):
+        check(from_plain({**recipe("gender"), "data": str(tiny_copy)}))
+
+
+def test_the_order_of_tasks_survives_a_header_with_sorted_keys(recipe: Recipe) -> None:
+    ready = check(from_plain(recipe("gender", "age")))
+    header = {
+        "recipe": {**ready.recipe.plain(), "tasks": {"age": {}, "gender": {}}},
+        "order": ["gender", "age"],
+        "tasks": {plan.name: plan.plain() for plan in reversed(ready.tasks)},
+    }
+    assert list(recipe_of(header).tasks) == ["gender", "age"]
+    assert plans_of(header) == ready.tasks
+    assert recipe_of(header, ["train.epochs=7"]).train.epochs == 7
+
+
+def test_tasks_are_put_in_another_order(recipe: Recipe) -> None:
+    ready = check(from_plain(recipe("gender", "age")))
+    turned = reordered(ready, ["age", "gender"])
+    assert [p.name for p in turned.tasks] == list(turned.recipe.tasks) == ["age", "gender"]
+    assert reordered(turned, ["gender", "age"]) == ready
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", ["train.epoch=3", "data=nowhere", "tasks.smile.kind=age"])
+def test_what_is_refused_is_refused_without_torch(
+    recipe: Recipe, recipe_file: Callable[..., Path], workdir: Path, change: str
+) -> None:
+    code = (
+        "import sys; from mtlcli.cli import run; code = run(sys.argv[1:]);"
+        "sys.exit(100 if 'torch' in sys.modules else code)"
+    )
+    words = ["train-single", str(recipe_file(recipe("gender"))), change]
+    done = subprocess.run([sys.executable, "-c", code, *words], check=False, capture_output=True)
+    assert done.returncode in (2, 3), done.stderr
