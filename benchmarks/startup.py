@@ -1,8 +1,7 @@
-"""How long the command line takes to answer: whole processes, the fastest and the median of several.
+"""How long the command line takes to answer: whole processes, fastest, median and slowest.
 
-    python benchmarks/startup.py --repeats 15
-
-Targets: ``mtl --help`` 150 ms, ``mtl --version`` 30 ms, a refused recipe 500 ms; torch not imported.
+``python benchmarks/startup.py [--repeats 15]``. Targets: ``mtl --help`` 150 ms, ``mtl --version``
+30 ms, a refused recipe 500 ms; none of them imports torch.
 """
 
 import argparse

@@ -130,11 +130,12 @@ def train_values(values: dict[str, Any], name: str = "test", **options: Any) -> 
 
 @pytest.fixture
 def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty current folder; runs are written below it."""
+    """An empty current folder; runs go below it, without their pictures (a second each)."""
     folder = tmp_path / "work"
     folder.mkdir()
     monkeypatch.chdir(folder)
     monkeypatch.delenv("MTL_RUNS", raising=False)
+    monkeypatch.setattr("mtlcli.workflows.train.draw_run", lambda *_: None)
     return folder
 
 
@@ -156,6 +157,7 @@ def parents(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, P
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MTL_RUNS", str(folder / "runs"))
+        patch.setattr("mtlcli.workflows.train.draw_run", lambda *_: None)
         for name, values in asked.items():
             train_values(values, name, save_as=folder / f"{name}.st")
     return {name: folder / f"{name}.st" for name in asked}

@@ -13,7 +13,7 @@ from mtlcli.commands.options import Device, Json, Quiet, Verbose, examples
 PHOTO = Path("portrait-photo.png")
 #: run as they stand, so that what is shown is what was done.
 LINES = (
-    "mtl prepare portraits --count 1600 --seed {seed}",
+    "mtl prepare portraits --count 1200 --seed {seed}",
     "mtl train-single demo/glasses train.seed={seed} -o glasses",
     "mtl train-single demo/age train.seed={seed} -o age",
     "mtl fuse glasses.st age.st -o nddr --calibrate data/portraits",

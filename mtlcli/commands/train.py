@@ -1,5 +1,6 @@
 """``mtl train-single``, ``mtl train-mtl``, ``mtl resume``."""
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -7,7 +8,7 @@ import typer
 
 from mtlcli import console
 from mtlcli.commands.options import Device, DryRun, Json, Quiet, Verbose, examples
-from mtlcli.errors import UsageError
+from mtlcli.errors import MissingError, UsageError
 
 if TYPE_CHECKING:
     from mtlcli.recipe.schema import Recipe
@@ -91,19 +92,35 @@ def train_mtl(
     verbose: Verbose = 0,
 ) -> None:
     """Train one network for several tasks."""
-    from mtlcli.io.checkpoint import SUFFIX
     from mtlcli.recipe import load
 
     hint = f"mtl train-single {recipe}"
-    if recipe.endswith(SUFFIX):
-        made, name = _recipe_in(Path(recipe), overrides or [], init)
-        init, hint = recipe, f"mtl fuse {recipe} OTHER.st -o nddr"
+    path = _as_checkpoint(recipe)
+    if path is not None:
+        made, name = _recipe_in(path, overrides or [], init)
+        init, hint = str(path), f"mtl fuse {recipe} OTHER.st -o nddr"
     else:
         loaded = load.load(recipe, overrides or [])
         made, name = loaded.recipe, loaded.name
     if len(made.tasks) == 1:
         raise UsageError(f"{recipe} has one task only", hint=hint)
     _train(made, name, init, out, dry_run, device)
+
+
+def _as_checkpoint(name: str) -> Path | None:
+    """The checkpoint that is meant; None where it is a recipe, or nothing that is there."""
+    from mtlcli.io.checkpoint import SUFFIX
+    from mtlcli.io.run_dir import find_checkpoint
+    from mtlcli.recipe import library
+
+    if name.endswith(SUFFIX):
+        return Path(name)
+    try:
+        library.find(name)
+    except UsageError:
+        with contextlib.suppress(MissingError):
+            return find_checkpoint(name)
+    return None
 
 
 def _recipe_in(path: Path, overrides: list[str], init: str | None) -> "tuple[Recipe, str]":

@@ -1,5 +1,6 @@
 """Train: a recipe whose data are ready in, a run folder out. Here a run logs, scores and saves."""
 
+import contextlib
 import math
 import shutil
 import time
@@ -18,6 +19,7 @@ from mtlcli.workflows import build, environment, tracking
 from mtlcli.workflows.book import Book
 from mtlcli.workflows.checks import Ready
 from mtlcli.workflows.pictures import draw_run
+from mtlcli.workflows.run_lock import held
 from mtlcli.workflows.stopping import Stop, deferred
 from mtlcli.workflows.tracking import Tracker
 from mtlcli.workflows.training_parts import Start, assemble
@@ -48,10 +50,14 @@ def train(
     if ready.recipe.train.tensorboard:
         tracking.require()
     world = join(chosen)
-    try:
-        return Training(ready, name, start, world).run_to_end(save_as)
-    finally:
-        leave(world)
+    with contextlib.ExitStack() as stack:
+        stack.callback(leave, world)
+        if start.run is not None and world.first:
+            stack.enter_context(held(start.run))
+        training = Training(ready, name, start, world)
+        if start.run is None and world.first:
+            stack.enter_context(held(training.dir))
+        return training.run_to_end(save_as)
 
 
 class Training:

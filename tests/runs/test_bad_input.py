@@ -230,6 +230,19 @@ def test_a_full_disk_is_said_and_the_run_resumes(
     assert (resumed / "metrics.csv").read_text() == whole.metrics.read_text()
 
 
+def test_a_limit_of_the_system_is_explained(train: Run, tiny: Path) -> None:
+    """safetensors hides the system's fault in a fault of its own."""
+    resource = pytest.importorskip("resource")
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, old[1]))
+    try:
+        result = train(tiny)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+    assert result.code == 3
+    assert "state.st: File too large" in result.err and "Traceback" not in result.err
+
+
 def test_a_folder_that_cannot_be_written(
     train: Run, tiny: Path, monkeypatch: pytest.MonkeyPatch, workdir: Path
 ) -> None:

@@ -290,8 +290,9 @@ def test_a_checkpoint_that_is_not_there_is_missing(parents: Parents, mtl: Run, v
 
 
 def test_training_a_fused_checkpoint_starts_from_it(fused: Path, mtl: Run, workdir: Path) -> None:
-    words = ["train-mtl", fused, "train.epochs=1", "train.lr=1e-9", "--device", "cpu", "-o", "new"]
-    result = mtl(*words)
+    assert fused.stem == "fused"  # the name of a checkpoint here
+    words = ["fused", "train.epochs=1", "train.lr=1e-9", "--device", "cpu", "-o", "new"]
+    result = mtl("train-mtl", *words)
     assert result.code == 0, result.err
     old, new = build.load_model(fused), build.load_model(workdir / "new.st")
     for name, tensor in old.net.named_parameters():

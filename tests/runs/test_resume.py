@@ -218,3 +218,24 @@ def test_no_unfinished_run_is_said(mtl: Callable[..., Any]) -> None:
     result = mtl("resume")
     assert result.code == 4
     assert "no unfinished run" in result.err
+
+
+def test_a_run_that_is_being_trained_is_not_resumed_beside(
+    recipe: Callable[..., Any], fit: Callable[..., Any], mtl: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    codes: list[Any] = []
+
+    def closing(self: work.Training, *_: Any) -> None:
+        run = self.dir.path
+        words = [sys.executable, "-m", "mtlcli", "resume", run, "--device", "cpu"]
+        codes.append(subprocess.run(words, capture_output=True, text=True, check=False))
+        raise SystemExit
+
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(work.Training, "_close_epoch", closing)
+        fit(recipe("gender"))
+    (other,) = codes
+    assert other.returncode == 2, other.stderr
+    assert "being trained by another process" in other.stderr
+    assert mtl("resume", "--device", "cpu").code == 0  # the lock went with its holder

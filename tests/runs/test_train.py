@@ -13,6 +13,7 @@ from mtlcli.errors import DataError, MtlError, UsageError
 from mtlcli.io import checkpoint
 from mtlcli.io.run_dir import RunDir, find_run
 from mtlcli.workflows import build
+from mtlcli.workflows.pictures import draw_run
 
 Run = Callable[..., Any]
 FILES = {"recipe.toml", "env.json", "metrics.csv", "best.st", "last.st", "state.st", "status.json"}
@@ -33,11 +34,13 @@ def test_the_best_epoch_is_that_of_the_metric_in_its_own_direction(
     assert header["scores"]["val"][task][metric] == pytest.approx(wanted, rel=1e-4)
 
 
-def test_a_run_leaves_everything(recipe: Run, fit: Run) -> None:
+def test_a_run_leaves_everything(recipe: Run, fit: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mtlcli.workflows.train.draw_run", draw_run)
     outcome = fit(recipe("gender", "age"), save_as=Path("both.st"))
     assert {path.name for path in outcome.run.path.iterdir() if path.is_file()} >= FILES
     assert Path("both.st").read_bytes() == outcome.run.best.read_bytes()
     assert outcome.run.status()["state"] == "done"
+    assert (outcome.run.plots / "train-batch.png").is_file()
     environment = json.loads(outcome.run.environment.read_text())
     assert environment["precision"] == "fp32" and environment["ranks"] == 1
     loaded = build.load_model(outcome.run.best)
