@@ -66,7 +66,7 @@ def _draw_photo(seed: int) -> None:
 def _finish(seconds: float) -> None:
     from mtlcli.workflows.demo_report import write
 
-    made = write(Path("nddr-trained-eval-test.json"), PHOTO.with_name(f"{PHOTO.stem}-mtl.png"))
+    made = write(Path("nddr-trained-eval-test.json"), PHOTO.with_name(f"{PHOTO.stem}-mtl.jpg"))
     console.emit({"schema": "mtl.demo/1", "seconds": round(seconds, 1), **made})
     console.result()
     console.result("report: " + ", ".join(made["reports"]))

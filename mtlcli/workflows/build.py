@@ -210,7 +210,8 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> Loaded:
     load_tensors(net, tensors, path)
     look = recipe.input
     view = View(look.size, content["margin"], look.fit, look.reduced)
-    net = net.to(device).eval()
+    # the order in which convolutions predict fastest, on processors and GPUs alike
+    net = net.to(device).to(memory_format=torch.channels_last).eval()
     return Loaded(content["name"], path, content, recipe, plans, tasks, net, view)
 
 

@@ -68,7 +68,7 @@ class Ready:
 def recipe_of(header: Mapping[str, Any], overrides: Sequence[str] = ()) -> Recipe:
     """The recipe in a checkpoint's header, its tasks in the order in which they are fused.
 
-    The header's JSON has sorted keys, so it notes the order apart.
+    The header notes it apart, since what copies JSON may sort its keys.
     """
     values, names = header["recipe"], header.get("order", header["recipe"]["tasks"])
     tasks = {name: values["tasks"][name] for name in names}

@@ -5,16 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from mtlcli.io.run_dir import find_all
-from mtlcli.tasks.base import Direction
 from mtlcli.workflows.report import score_rows
 from mtlcli.workflows.sheets import compose_report
 
 PAGE = Path("demo-report.png")
-#: of the demo's two task kinds; the numbers to look at first.
-_DIRECTIONS: dict[str, dict[str, Direction]] = {
-    "glasses": {"accuracy": "max"},
-    "age": {"mae": "min", "cs5": "max"},
-}
 
 
 def write(evaluation: Path, photo: Path) -> dict[str, Any]:
@@ -30,7 +24,7 @@ def write(evaluation: Path, photo: Path) -> dict[str, Any]:
     run = find_all()[0]
     pictures = [photo, *(run.plots / name for name in ("curves.png", "age-val.png"))]
     compose_report(
-        "One network from two", score_rows(fused, singles, _DIRECTIONS), pictures, PAGE,
+        "One network from two", score_rows(fused, singles, content["directions"]), pictures, PAGE,
         subtitle=f"test portraits nobody has trained on; Δm {content['delta_m']:+.1%}",
     )  # fmt: skip
     return {

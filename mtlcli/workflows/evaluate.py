@@ -73,6 +73,7 @@ class Report:
         return {
             "schema": "mtl.eval/1",
             "split": self.split,
+            "directions": self.directions,
             "model": self.model.plain(),
             "baselines": [b.plain() for b in self.baselines],
             "delta_m": value if math.isfinite(value) else None,

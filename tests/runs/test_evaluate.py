@@ -20,14 +20,6 @@ Run = Callable[..., Any]
 Parents = dict[str, Path]
 
 
-@pytest.fixture
-def fused(parents: Parents, mtl: Run, workdir: Path) -> Path:
-    """A fused checkpoint whose parents lie where they were."""
-    result = mtl("fuse", parents["gender"], parents["age"], "--device", "cpu", "-o", "nddr")
-    assert result.code == 0, result.err
-    return workdir / "nddr.st"
-
-
 def test_scores_equal_those_of_a_direct_pass(parents: Parents, tiny: Path) -> None:
     """Missing labels do not count; the answer does not depend on the batch size."""
     reports = [

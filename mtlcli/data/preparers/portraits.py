@@ -10,7 +10,7 @@ from mtlcli.data.preparers.portrait_person import OLDEST, invent
 from mtlcli.errors import DataError, UsageError
 from mtlcli.io.column import Column
 
-GLASSES = ("no", "yes")
+GLASSES = ("no glasses", "glasses")
 
 
 class Portraits(Preparer):

@@ -12,7 +12,7 @@ from PIL import Image
 from mtlcli.data.preparers.portrait_drawing import draw_photo, draw_portrait
 from mtlcli.data.preparers.portrait_face import Pose, draw_person
 from mtlcli.data.preparers.portrait_person import Person, invent
-from mtlcli.data.preparers.portraits import Portraits
+from mtlcli.data.preparers.portraits import GLASSES, Portraits
 from mtlcli.errors import UsageError
 
 
@@ -58,8 +58,8 @@ def test_labels_are_those_of_the_drawn_person(tmp_path: Path) -> None:
     items = made.scan().items
     for item in items[:5]:
         who, _ = draw_portrait(Path(item.image).stem, 16)
-        assert item.labels == {"glasses": "yes" if who.glasses else "no", "age": str(who.age)}
-    assert set(Counter(item.labels["glasses"] for item in items)) == {"no", "yes"}
+        assert item.labels == {"glasses": GLASSES[who.glasses], "age": str(who.age)}
+    assert set(Counter(item.labels["glasses"] for item in items)) == set(GLASSES)
 
 
 def test_the_seed_names_other_persons(tmp_path: Path) -> None:
