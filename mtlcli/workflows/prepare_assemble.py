@@ -11,6 +11,7 @@ from mtlcli.data import manifest
 from mtlcli.data.preparers.base import Bad, Item
 from mtlcli.errors import DataError, UsageError
 from mtlcli.io import files
+from mtlcli.workflows import prepare_recipes
 from mtlcli.workflows.prepare_job import Job, too_bad
 from mtlcli.workflows.prepare_report import Report, reasons, summarize
 
@@ -70,6 +71,8 @@ def assemble(job: Job, outcomes: Sequence[Item | Bad], made: int, seed: int) -> 
     shown = frames.get("train", next(iter(frames.values())))
     preview = _write_preview(job, shown, list(columns), seed)
     job.preparer.finish(good, splits)
+    if not job.preparer.recipe:
+        prepare_recipes.write(job.folder, columns)
     _save(job, frames)
     return job.report(
         state="made", rows={split: len(frame) for split, frame in frames.items()}, made=made,

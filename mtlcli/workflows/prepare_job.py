@@ -14,6 +14,7 @@ from mtlcli import registry
 from mtlcli.data import manifest
 from mtlcli.data.preparers.base import Bad, Item, Preparer, Scan
 from mtlcli.errors import DataError
+from mtlcli.workflows.prepare_recipes import path_of
 from mtlcli.workflows.prepare_report import Report, next_command, reasons
 
 
@@ -38,6 +39,9 @@ class Job:
 
     @property
     def next(self) -> str:
+        if not self.preparer.recipe:
+            column = next(iter(self.preparer.columns()))
+            return f"mtl train-single {path_of(self.folder, column)}"
         return next_command(self.preparer.recipe, self.folder, self.usual)
 
 

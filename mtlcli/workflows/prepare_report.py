@@ -86,6 +86,4 @@ def _numbers(cells: Sequence[str]) -> list[float]:
 
 def next_command(recipe: str, folder: Path, usual: Path) -> str:
     """How to train on the dataset folder; ``usual`` is where the recipe looks by itself."""
-    if not recipe:
-        return f"mtl train-single RECIPE.toml data={folder}"
     return f"mtl train-single {recipe}" + ("" if folder == usual else f" data={folder}")

@@ -42,5 +42,6 @@ def test_the_commands_that_pages_show_exist(page: Path) -> None:
 def test_the_recipes_that_pages_name_are_shipped(page: Path) -> None:
     shipped = set(library.shipped())
     text = page.read_text(encoding="utf-8")
-    for name in re.findall(r"\bmtl (?:train-single|train-mtl|recipes cp) ((?:demo|utkface|imdb)/\w+)", text):
+    verbs = "train-single|train-mtl|recipes cp|recipes show"
+    for name in re.findall(rf"\bmtl (?:{verbs}) ((?:demo|utkface|imdb|own)/\w+)", text):
         assert name in shipped, name

@@ -81,8 +81,12 @@ def test_the_header_says_what_a_prediction_needs(original: torch.nn.Module, tmp_
     ],
 )
 def test_what_cannot_be_imported_is_refused(
-    content: bytes | None, code: int, fragment: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:  # fmt: skip
+    content: bytes | None,
+    code: int,
+    fragment: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     path = tmp_path / "x.pth"
     if content is not None:
         path.write_bytes(content)

@@ -1,0 +1,24 @@
+"""Recipes written for a user's own data are valid, and an edited one is never overwritten."""
+
+from pathlib import Path
+
+import pytest
+
+from mtlcli.recipe import load
+from mtlcli.workflows import prepare_recipes
+
+
+@pytest.mark.parametrize("column", ["breed", "eye colour", "2nd", "größe", "age/years"])
+def test_every_column_gets_a_valid_recipe(column: str, tmp_path: Path) -> None:
+    prepare_recipes.write(tmp_path, [column])
+    recipe = load.load(str(prepare_recipes.path_of(tmp_path, column))).recipe
+    ((name, task),) = recipe.tasks.items()
+    assert (task.column or name) == column
+    assert recipe.data == (str(tmp_path),)
+
+
+def test_an_edited_recipe_stays(tmp_path: Path) -> None:
+    path = prepare_recipes.path_of(tmp_path, "breed")
+    path.write_text("mine")
+    prepare_recipes.write(tmp_path, ["breed"])
+    assert path.read_text() == "mine"
