@@ -110,4 +110,4 @@ def _labels(report: "Report") -> str:
 
 
 def _names(report: "Report") -> str:
-    return ", ".join(f"{b.name} ({b.epochs} epochs)" for b in report.baselines)
+    return ", ".join(f"{b.name} (trained for {b.epochs} epochs)" for b in report.baselines)

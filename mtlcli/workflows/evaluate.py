@@ -25,7 +25,10 @@ from mtlcli.workflows.checks import Ready
 
 @dataclass(frozen=True)
 class Scored:
-    """One network's scores on the split."""
+    """One network's scores on the split.
+
+    :param epochs: it was trained for in all, those of the best checkpoint and after.
+    """
 
     name: str
     path: Path
@@ -165,7 +168,7 @@ def _score(
             watch=lambda seen, _: progress.advance(len(seen.index)),
         )  # fmt: skip
     parameters = sum(p.numel() for p in loaded.net.parameters())
-    return Scored(loaded.name, loaded.path, loaded.header.get("epochs", 0), parameters, scores)
+    return Scored(loaded.name, loaded.path, loaded.header.get("budget", 0), parameters, scores)
 
 
 _GATE = re.compile(r"\s*(\w+)\.(\w+)\s*(<=|>=|<|>)\s*([-+0-9.eE]+)\s*\Z")

@@ -11,9 +11,9 @@ from mtlcli.recipe.load import from_plain, merge
 from mtlcli.recipe.schema import Recipe
 from mtlcli.workflows.checks import TaskPlan
 
-#: what a fused network is trained with unless told otherwise: short, gentle to what is learned
-#: already, and faster where it is new.
-FINE_TUNE = {"fusion_lr": 10.0, "warmup": 0.5}
+#: what a fused network is trained with unless told otherwise: half as long and at 0.4 of the
+#: rate, which is gentle to what is learned already, and faster where it is new.
+FINE_TUNE = {"fusion_lr": 10.0, "warmup": 0.5, "steps": 0, "best": ""}
 _SAME_LOOK = ("size", "mean", "std", "fit", "reduced")
 
 
@@ -43,7 +43,7 @@ class Parent:
             "path": str(self.path),
             "sha256": self.header["sha256"],
             "tasks": [self.task],
-            "epochs": self.header.get("epochs", 0),
+            "epochs": self.header.get("budget", 0),
             "scores": self.header["scores"],
         }
 
@@ -146,8 +146,13 @@ def _recipe(parents: list[Parent], fusion: str, shortcut: bool) -> dict[str, Any
             "backbones": {p.task: p.backbone for p in parents},
             "fusion": {"name": fusion},
         },
-        "train": merge(first["train"], {**FINE_TUNE, "best": ""}),
+        "train": _fine_tune(first["train"]),
     }
+
+
+def _fine_tune(train: dict[str, Any]) -> dict[str, Any]:
+    shorter = {"epochs": max(1, train["epochs"] // 2), "lr": float(f"{0.4 * train['lr']:.3g}")}
+    return merge(train, {**FINE_TUNE, **shorter})
 
 
 def _architecture(recipes: list[dict[str, Any]], shortcut: bool) -> dict[str, Any]:

@@ -103,6 +103,7 @@ def _checkpoint(path: Path) -> dict[str, Any]:
         "tasks": tasks,
         "input": f"{look_at['size']}×{look_at['size']}, margin {header['margin']:g}",
         "epochs": header.get("epochs", 0),
+        "budget": header.get("budget", 0),
         "parents": {p["name"]: f"{p['path']}, {p['epochs']} epochs" for p in header["parents"]},
         "scores": header["scores"],
         "data": header["recipe"]["data"],

@@ -68,6 +68,7 @@ class Training:
         self.world = world
         parts = assemble(ready, start, world)
         self.ready, self.tasks, self.parents = parts.ready, parts.tasks, parts.parents
+        self.before = parts.before
         self.spec = parts.ready.recipe.train
         self.train_batches, self.val_batches = parts.train_batches, parts.val_batches
         self.trainer, self.epochs = parts.trainer, parts.epochs
@@ -87,8 +88,9 @@ class Training:
             write_json(run.environment, note)
             self._save_restart_point(run)
             run.set_status(
-                state="running", name=self.name, tasks=list(self.tasks), parents=self.parents
-            )
+                state="running", name=self.name, tasks=list(self.tasks), parents=self.parents,
+                before=self.before,
+            )  # fmt: skip
             console.info(f"run {run.path}  ({note['device']}, {self.trainer.precision})")
         return run
 
@@ -98,7 +100,7 @@ class Training:
         self.book.load_state_dict(saved["book"])
         if status.get("state") == "done":
             self.book.since_best = 0  # patience begins anew where a finished run is extended
-        self.parents = status.get("parents", [])
+        self.parents, self.before = status.get("parents", []), status.get("before", 0)
         if self.world.first:
             files.write_text(run.recipe, dumps(self.ready.recipe.plain()))  # it may be extended
             run.cut_metrics(self.book.epoch)
@@ -218,6 +220,7 @@ class Training:
         content = build.header(
             self.ready.recipe, self.ready.tasks, self.name, margin=self.ready.margin,
             images=self.ready.images, parents=self.parents, epochs=self.book.epoch,
+            budget=self.before + self.epochs,
             steps=self.trainer.step, scores={"val": build.scores_plain(scores.metrics)},
         )  # fmt: skip
         checkpoint.save(path, self.trainer.net.state_dict(), content)

@@ -42,12 +42,14 @@ class Parts:
 
     :param ready: the recipe as it is trained: its model may come from a checkpoint.
     :param parents: what a fused checkpoint notes of the networks it came from.
-    :param epochs: passes over the training split in all.
+    :param before: epochs that the weights it starts from were trained for.
+    :param epochs: passes over the training split in this run.
     """
 
     ready: Ready
     tasks: dict[str, Task]
     parents: list[dict[str, Any]]
+    before: int
     train_batches: TrainLoader
     val_batches: EvalLoader
     trainer: Trainer
@@ -69,17 +71,19 @@ def assemble(ready: Ready, start: Start, world: World) -> Parts:
     """
     torch.manual_seed(ready.recipe.train.seed)
     parents: list[dict[str, Any]] = []
+    before = 0
     if start.init is None:
         tasks = _tasks(ready)
         recipe = ready.recipe
         net = build.make_net(recipe.model, tasks, recipe.input, pretrained=start.run is None)
     else:
-        ready, net, parents = _from_checkpoint(ready, start.init)
+        ready, net, header = _from_checkpoint(ready, start.init)
+        parents, before = header["parents"], header.get("budget", 0)
         tasks = _tasks(ready)
     train, val = _loaders(ready, tasks, world)
     epochs = _epochs(ready.recipe.train, len(train))
     trainer = _trainer(ready, tasks, net, world, steps_per_epoch=len(train), epochs=epochs)
-    return Parts(ready, tasks, parents, train, val, trainer, epochs)
+    return Parts(ready, tasks, parents, before, train, val, trainer, epochs)
 
 
 def _tasks(ready: Ready) -> dict[str, Task]:
@@ -89,8 +93,8 @@ def _tasks(ready: Ready) -> dict[str, Task]:
     return tasks
 
 
-def _from_checkpoint(ready: Ready, path: Path) -> tuple[Ready, MultiTaskNet, list[dict[str, Any]]]:
-    """The checkpoint's model and weights, and with them its order of the tasks."""
+def _from_checkpoint(ready: Ready, path: Path) -> tuple[Ready, MultiTaskNet, dict[str, Any]]:
+    """The checkpoint's model, weights and header, and with them its order of the tasks."""
     tensors, header = checkpoint.load(path)
     names = header.get("order", list(header["tasks"]))
     if set(names) != set(ready.recipe.tasks):
@@ -104,7 +108,7 @@ def _from_checkpoint(ready: Ready, path: Path) -> tuple[Ready, MultiTaskNet, lis
     recipe = ready.recipe.model_copy(update={"model": model})
     net = build.make_net(model, build.make_tasks(ready.tasks), recipe.input, pretrained=False)
     build.load_tensors(net, tensors, path)
-    return Ready(recipe, ready.datasets, ready.tasks), net, header["parents"]
+    return Ready(recipe, ready.datasets, ready.tasks), net, header
 
 
 def _loaders(ready: Ready, tasks: dict[str, Task], world: World) -> tuple[TrainLoader, EvalLoader]:

@@ -112,7 +112,7 @@ def test_the_header_remembers_parents_and_their_scores(parents: Parents, tmp_pat
     for noted, name in zip(header["parents"], ("gender", "age"), strict=True):
         single = checkpoint.read_header(parents[name])
         assert noted["sha256"] == single["sha256"]
-        assert noted["epochs"] == single["epochs"] > 0
+        assert noted["epochs"] == single["budget"] > 0
         assert noted["scores"] == single["scores"] and noted["scores"]["val"][name]
 
 

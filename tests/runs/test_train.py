@@ -208,3 +208,10 @@ def test_restart_states_are_saved_within_long_epochs(
     monkeypatch.setattr(work.Training, "_save_restart_point", noting)
     fit(recipe("gender", train__save_minutes=1e-9))
     assert saved == [(0, 0), (0, 1), (0, 2), (0, 3), (1, 0)]
+
+
+def test_the_budget_counts_the_epochs_before(recipe: Run, fit: Run) -> None:
+    first = fit(recipe("gender", train__epochs=2))
+    more = fit(recipe("gender", train__epochs=1), init=first.run.best)
+    assert checkpoint.read_header(first.run.best)["budget"] == 2
+    assert checkpoint.read_header(more.run.best)["budget"] == 3
