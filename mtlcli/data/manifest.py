@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mtlcli import catalog
 from mtlcli.errors import DataError
 from mtlcli.io import files, toml
 from mtlcli.io.column import Column
@@ -87,7 +88,8 @@ def load(folder: Path | str) -> Dataset:
     if not path.is_file():
         raise DataError(
             f"there is no dataset folder at {folder}", where=path,
-            hint="make it with `mtl prepare`, or point `data` at the folder with a dataset.toml",
+            hint=f"make it with `mtl prepare {_preparer(folder.name)}` (-h says what it needs), or "
+            "point `data` at the folder with a dataset.toml",
         )  # fmt: skip
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -98,6 +100,11 @@ def load(folder: Path | str) -> Dataset:
             f"dataset.toml cannot be read: {what}", where=path,
             hint="run `mtl prepare` again to write it anew",
         ) from None  # fmt: skip
+
+
+def _preparer(name: str) -> str:
+    """What makes a folder of this name: the dataset that is called so, else any."""
+    return name if name in catalog.PREPARERS else "NAME"
 
 
 def _from_plain(folder: Path, raw: dict[str, Any]) -> Dataset:

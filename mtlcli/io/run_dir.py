@@ -182,16 +182,14 @@ def find_checkpoint(name: str) -> Path:
     :raises MissingError: there is none.
     """
     path = Path(name)
-    for candidate in (path, checkpoint.with_suffix(path)):
-        if candidate.is_file():
-            return candidate
+    places = [path, checkpoint.with_suffix(path)]
     for folder in (path, runs_root() / name):
-        for run_file in (RunDir(folder).best, RunDir(folder).last):
-            if run_file.is_file():
-                return run_file
+        places += [RunDir(folder).best, RunDir(folder).last]
+    for place in places:
+        if place.is_file():
+            return place
     raise MissingError(
         f"there is no checkpoint {name!r}",
-        where=f"looked for {path}, {checkpoint.with_suffix(path)}, {path}/best.st, "
-        f"{runs_root() / name}/best.st",
+        where="looked for " + ", ".join(dict.fromkeys(map(str, places))),
         hint="train one (`mtl train-single …`), or give the path of a .st file or a run folder",
     )
