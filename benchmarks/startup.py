@@ -17,16 +17,19 @@ from pathlib import Path
 BAD_RECIPE = '[tasks.age]\n[train]\nepocs = 3\n[model]\nfusion = { name = "nddr", ovn = 0.5 }\n'
 
 
-def timed(command: list[str], repeats: int) -> list[float]:
-    """Milliseconds of each run, after one that does not count."""
-    times = []
+def timed(command: list[str], repeats: int) -> tuple[list[float], list[float]]:
+    """Milliseconds of each run, sorted: wall time and processor time; the first does not count."""
+    wall, cpu = [], []
     # PYTHONDONTWRITEBYTECODE would compile the sources anew in every run
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     for _ in range(repeats + 1):
-        began = time.perf_counter()
+        before, began = os.times(), time.perf_counter()
         subprocess.run(command, capture_output=True, check=False, env=environment)
-        times.append((time.perf_counter() - began) * 1000)
-    return sorted(times[1:])
+        wall.append((time.perf_counter() - began) * 1000)
+        after = os.times()
+        used = after.children_user + after.children_system
+        cpu.append((used - before.children_user - before.children_system) * 1000)
+    return sorted(wall[1:]), sorted(cpu[1:])
 
 
 def main() -> None:
@@ -48,12 +51,12 @@ def main() -> None:
             "python -c 'import torch'": ([sys.executable, "-c", "import torch"], None),
         }
         print(f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} CPUs")
-        print(f"{'command':<28}{'min ms':>8}{'median':>8}{'max':>8}{'target':>8}")
+        print(f"{'command':<28}{'min ms':>8}{'median':>8}{'max':>8}{'cpu':>8}{'target':>8}")
         for name, (command, target) in rows.items():
-            times = timed(command, repeats)
-            middle = statistics.median(times)
+            wall, cpu = timed(command, repeats)
+            cells = (wall[0], statistics.median(wall), wall[-1], statistics.median(cpu))
             shown = "" if target is None else str(target)
-            print(f"{name:<28}{times[0]:>8.0f}{middle:>8.0f}{times[-1]:>8.0f}{shown:>8}")
+            print(f"{name:<28}" + "".join(f"{c:>8.0f}" for c in cells) + f"{shown:>8}")
 
 
 if __name__ == "__main__":
