@@ -56,7 +56,7 @@ def test_info_on_what_cannot_be_told(what: str, code: int, word: str, capsys: Ca
 def test_info_of_a_recipe_is_its_every_key(capsys: Capture) -> None:
     assert run(["info", "demo/age", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert document["recipe"] == "demo/age" and document["train"]["optimizer"] == "sgd"
+    assert document["recipe"] == "demo/age" and document["train"]["momentum"] == 0.9
     assert run(["info", "demo/age"]) == 0
     assert "  optimizer: sgd" in capsys.readouterr().out.splitlines()
 
