@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from mtlcli import registry
 from mtlcli.balancing.base import Weighting
+from mtlcli.data.geometry import Framing
 from mtlcli.data.rows import Rows, from_frames
 from mtlcli.data.transforms import Augment
 from mtlcli.engine.optim import Rates, Schedule
@@ -168,16 +169,6 @@ def header(
 
 
 @dataclass(frozen=True)
-class View:
-    """How a picture becomes the network's input."""
-
-    size: int
-    margin: float
-    fit: str
-    reduced: bool
-
-
-@dataclass(frozen=True)
 class Loaded:
     """A network rebuilt from a checkpoint, ready to predict."""
 
@@ -188,7 +179,7 @@ class Loaded:
     plans: list[TaskPlan]
     tasks: dict[str, Task]
     net: MultiTaskNet
-    view: View
+    view: Framing
 
     @property
     def images(self) -> str:
@@ -209,7 +200,7 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> Loaded:
         net = make_net(recipe.model, tasks, recipe.input, pretrained=False)
     load_tensors(net, tensors, path)
     look = recipe.input
-    view = View(look.size, content["margin"], look.fit, look.reduced)
+    view = Framing(look.size, content["margin"], look.fit, look.reduced)
     # the order in which convolutions predict fastest, on processors and GPUs alike
     net = net.to(device).to(memory_format=torch.channels_last).eval()
     return Loaded(content["name"], path, content, recipe, plans, tasks, net, view)
