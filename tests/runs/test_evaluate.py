@@ -42,6 +42,13 @@ def test_scores_equal_those_of_a_direct_pass(parents: Parents, tiny: Path) -> No
     assert reports[0].model.scores.counts["gender"] == int(known.sum())
 
 
+def test_a_network_that_was_only_fused_is_named_as_such(
+    fused: Path, parents: Parents, mtl: Run
+) -> None:
+    assert "is as it was fused" in mtl("eval", fused, "--device", "cpu").err
+    assert "is as it was fused" not in mtl("eval", parents["gender"], "--device", "cpu").err
+
+
 def test_a_fused_network_is_compared_with_its_parents(fused: Path, mtl: Run) -> None:
     result = mtl("eval", fused, "--device", "cpu", "--json")
     assert result.code == 0, result.err
