@@ -60,7 +60,7 @@ def make_rows(paths: Sequence[Path], size: int, augment: Augment | None) -> Rows
     count = len(paths)
     label = LabelArrays(np.arange(count) % 2, np.ones(count, bool))
     names = [str(path) for path in paths]
-    return Rows("", names, {"a": label, "b": label}, Framing(size), augment=augment)
+    return Rows("", names, {"a": label, "b": label}, Framing((size, size)), augment=augment)
 
 
 def ours(rows: Rows) -> Callable[[int], object]:
@@ -68,7 +68,7 @@ def ours(rows: Rows) -> Callable[[int], object]:
     images = torch.empty((64, 3, rows.framing.size, rows.framing.size), dtype=torch.uint8)
 
     def one(index: int) -> None:
-        images[index % 64] = rows.image(0, index)
+        images[index % 64] = rows.sample(0, index).image
 
     return one
 

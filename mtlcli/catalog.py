@@ -26,21 +26,29 @@ _CLASSIFIERS = (
 
 BACKBONES: dict[str, str] = {
     **dict.fromkeys(_CLASSIFIERS, "mtlcli.models.backbones.classifier:Classifier"),
+    "vgg16_lfov": "mtlcli.models.backbones.vgg16_lfov:Vgg16Lfov",
 }
 
 FUSIONS: dict[str, str] = {
     "nddr": "mtlcli.models.fusions.nddr:NDDR",
+    "cross_stitch": "mtlcli.models.fusions.cross_stitch:CrossStitch",
+    "sluice": "mtlcli.models.fusions.sluice:Sluice",
 }
 
 ARCHITECTURES: dict[str, str] = {
     "fused": "mtlcli.models.fused:Fused",
     "shared": "mtlcli.models.shared:Shared",
+    "mtan": "mtlcli.models.mtan:Mtan",
 }
 
 TASKS: dict[str, str] = {
     "classification": "mtlcli.tasks.classification:Classification",
     "age": "mtlcli.tasks.age:Age",
     "regression": "mtlcli.tasks.regression:Regression",
+    "segmentation": "mtlcli.tasks.segmentation:Segmentation",
+    "normals": "mtlcli.tasks.normals:Normals",
+    "depth": "mtlcli.tasks.depth:Depth",
+    "boundary": "mtlcli.tasks.boundary:Boundary",
 }
 
 WEIGHTINGS: dict[str, str] = {
@@ -50,9 +58,13 @@ WEIGHTINGS: dict[str, str] = {
 PREPARERS: dict[str, str] = {
     "imdb": "mtlcli.data.preparers.imdb:Imdb",
     "utkface": "mtlcli.data.preparers.utkface:UtkFace",
+    "nyuv2": "mtlcli.data.preparers.nyuv2:Nyuv2",
     "portraits": "mtlcli.data.preparers.portraits:Portraits",
+    "rooms": "mtlcli.data.preparers.rooms:Rooms",
+    "camvid": "mtlcli.data.preparers.camvid:CamVid",
     "csv": "mtlcli.data.preparers.csv:Csv",
     "folder": "mtlcli.data.preparers.folder:Folder",
+    "masks": "mtlcli.data.preparers.masks:Masks",
 }
 
 #: kind of part → its dict; the word is used in messages.

@@ -6,7 +6,18 @@ from typing import Annotated
 import typer
 
 from mtlcli import __version__, console
-from mtlcli.commands import about, demo, evaluate, fuse, import_, predict, prepare, recipes, train
+from mtlcli.commands import (
+    about,
+    demo,
+    evaluate,
+    fuse,
+    import_,
+    predict,
+    prepare,
+    recipes,
+    sweep,
+    train,
+)
 from mtlcli.errors import MtlError, StoppedError
 
 FIRST_STEPS = """\
@@ -26,7 +37,7 @@ app = typer.Typer(
     add_completion=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (demo, prepare, train, fuse, evaluate, predict, import_, recipes, about):
+for verb in (demo, prepare, train, fuse, evaluate, sweep, predict, import_, recipes, about):
     verb.register(app)
 
 

@@ -42,7 +42,10 @@ def evaluate(
         list[str] | None,
         typer.Option("--require", metavar="BOUND", help="age.mae<=5: exit with 6 if not kept."),
     ] = None,
-    batch: Annotated[int, typer.Option("--batch", min=1, help="Images at once.")] = 64,
+    batch: Annotated[
+        int | None,
+        typer.Option("--batch", min=1, help="Images at once. [default: 64; fewer if dense]"),
+    ] = None,
     device: Device = "auto",
     json: Json = False,
     quiet: Quiet = False,
@@ -75,10 +78,10 @@ def evaluate(
 
 def _show(report: "Report") -> None:
     rows = []
-    for task, directions in report.directions.items():
+    for task, scores in report.model.scores.metrics.items():
         base = report.baseline.get(task, {})
-        for metric, direction in directions.items():
-            value = report.model.scores.metrics[task][metric]
+        for metric, value in scores.items():
+            direction = report.directions[task].get(metric, "")
             rows.append(_row(task, metric, direction, value, base.get(metric, math.nan)))
     alone = not report.baselines
     columns = ["task", "metric", "better", report.model.name]
@@ -97,6 +100,8 @@ def _show(report: "Report") -> None:
 def _row(task: str, metric: str, direction: str, value: float, base: float) -> list[str]:
     from mtlcli.commands.numbers import change, score
 
+    if not direction:  # scored beside, and not counted in Δm
+        return [task, metric, "", score(base), score(value), ""]
     sign = 1 if direction == "max" else -1
     better = "higher" if direction == "max" else "lower"
     return [task, metric, better, score(base), score(value), change(value, base, sign)]

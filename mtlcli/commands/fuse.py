@@ -36,7 +36,14 @@ def fuse(
     out: Annotated[
         str, typer.Option("-o", "--out", metavar="NAME", help="The fused checkpoint: NAME.st.")
     ] = "fused",
-    fusion: Annotated[str, typer.Option("--fusion", help="The fusion layer.")] = "nddr",
+    fusion: Annotated[
+        str,
+        typer.Option(
+            "--fusion",
+            metavar="NAME",
+            help="How the tasks share: nddr, cross_stitch, sluice; or one backbone: shared, mtan.",
+        ),
+    ] = "nddr",
     shortcut: Annotated[
         bool, typer.Option("--shortcut", help="Hand the features of every stage to the heads.")
     ] = False,
@@ -90,7 +97,7 @@ def _report(plan: "FusePlan", made: "Fused", target: Path, dry_run: bool) -> Non
     _show_plan(plan, made)
     for proof in made.proofs:
         if proof.same is not None:
-            close = f"same answer on {proof.same:.1%}"
+            close = f"same answer on {proof.same:.1%}" + (" of the pixels" if proof.dense else "")
         else:
             close = f"answers {proof.apart:.3g} apart in the mean"
         console.result(
@@ -110,12 +117,18 @@ def _show_plan(plan: "FusePlan", made: "Fused") -> None:
         (
             f"after stage {stage['stage']}",
             " + ".join(map(str, stage["channels"])),
-            " / ".join(f"{side}×{side}" for side in dict.fromkeys(stage["size"])),
+            " / ".join(dict.fromkeys(f"{h}×{w}" for h, w in stage["size"])),
         )
         for stage in made.stages
     ]
-    title = f"{plan.name}: {plan.recipe.model.fusion.name} joins {len(plan.parents)} networks"
+    title = f"{plan.name}: {plan.way} joins {len(plan.parents)} networks"
     console.table(title, ["layer", "channels", "map"], rows)
+    if plan.one_backbone:
+        first, *others = (str(parent.path) for parent in plan.parents)
+        console.result(
+            f"one backbone for all tasks, that of {first}; "
+            f"of {', '.join(others)} only the head stays"
+        )
     costs = [(p.task, c) for p, c in zip(plan.parents, made.parents, strict=True)]
     costs += [(f"fused: {part}", cost) for part, cost in made.cost.items()]
     rows = [(name, f"{c.parameters / 1e6:.2f} M", f"{c.macs / 1e9:.3f} G") for name, c in costs]

@@ -35,6 +35,18 @@ Jsonl = Annotated[
     typer.Option("--jsonl", metavar="FILE", help="Also write one JSON object per photo."),
 ]
 Crops = Annotated[bool, typer.Option("--crops", help="Also save each face.")]
+Npz = Annotated[
+    bool, typer.Option("--npz", help="Also save dense answers and probabilities as photo-mtl.npz.")
+]
+Tile = Annotated[
+    int | None,
+    typer.Option(
+        "--tile",
+        metavar="N",
+        min=0,
+        help="Cut pictures into tiles of N pixels a side; 0: never. [default: above 1 megapixel]",
+    ),
+]
 NoImage = Annotated[bool, typer.Option("--no-image", help="Save no pictures.")]
 Detector = Annotated[
     Path | None,
@@ -70,6 +82,8 @@ def predict(
     csv: Csv = None,
     jsonl: Jsonl = None,
     crops: Crops = False,
+    npz: Npz = False,
+    tile: Tile = None,
     no_image: NoImage = False,
     detector: Detector = None,
     batch: Batch = 16,
@@ -87,7 +101,8 @@ def predict(
     from mtlcli.workflows import predict as workflow
 
     wishes = workflow.Wishes(
-        out=out, whole=whole, image=not no_image, crops=crops, csv=csv, jsonl=jsonl,
+        out=out, whole=whole, image=not no_image, crops=crops, npz=npz, tile=tile,
+        csv=csv, jsonl=jsonl,
         detector=detector, batch=batch, device=device,
     )  # fmt: skip
     workflow.close(workflow.predict(found, checkpoint, wishes))

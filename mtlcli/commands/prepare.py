@@ -203,6 +203,9 @@ def _counts(counts: Mapping[str, int], before: str) -> str:
 
 def _label(summary: Mapping[str, Any]) -> str:
     words = f"{summary['kind']}"
+    if "labels" in summary:
+        words += f", {summary['labels']:,} label pictures"
+        words += f" of {len(summary['names'])} classes" if summary["names"] else ""
     classes = summary.get("classes", {})
     if classes:
         shown = dict(list(classes.items())[:8])

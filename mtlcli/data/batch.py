@@ -1,7 +1,7 @@
 """What worker processes return, and what training and evaluation take."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING
@@ -20,25 +20,29 @@ Bad = tuple[int, str]
 class Pixels:
     """The pictures of a batch that could be used, and the others' reasons.
 
-    :param images: ``[B, 3, S, S] uint8``.
+    :param images: ``[B, 3, H, W] uint8``.
     :param index: their rows, ``[B] int64``.
+    :param maps: dense task → its labels, ``[B, h, w, ...]``; h and w can differ from H and W.
     """
 
     images: "Tensor"
     index: np.ndarray
     bad: list[Bad]
+    maps: "dict[str, Tensor]" = field(default_factory=dict)
 
     def pin_memory(self) -> "Pixels":
         """In page-locked memory; DataLoader calls it."""
-        return replace(self, images=self.images.pin_memory())
+        maps = {task: values.pin_memory() for task, values in self.maps.items()}
+        return replace(self, images=self.images.pin_memory(), maps=maps)
 
 
 @dataclass
 class Batch:
     """Pictures with their labels; B can be less than asked for where pictures are bad.
 
-    :param images: ``[B, 3, S, S] uint8``.
-    :param targets: per task ``[B, ...]``; anything where the weight is 0.
+    :param images: ``[B, 3, H, W] uint8``.
+    :param targets: per task ``[B, ...]``; anything where the weight is 0. Dense ones are
+        ``[B, h, w]`` or ``[B, 3, h, w]``, with "unlabelled" in the pixels that are.
     :param weights: per task ``[B] float32``: 1 where the label is there, 0 where it is missing.
     :param index: the rows, ``[B] int64``.
     :param bad: rows left out since the last batch, with their reasons.

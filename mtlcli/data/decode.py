@@ -69,6 +69,21 @@ def open_rgb(source: Source) -> Image.Image:
         raise _located(fault, source) from fault.__cause__
 
 
+def open_raw(source: Source) -> Image.Image:
+    """A picture as it is stored: its own mode, no turning; for labels.
+
+    :raises DataError: as :func:`open_rgb`.
+    """
+    try:
+        image = _opened(_content(source))
+        image.load()
+    except _BROKEN as fault:
+        raise _located(DataError(_reason(fault)), source) from fault
+    except DataError as fault:
+        raise _located(fault, source) from fault.__cause__
+    return image
+
+
 def read_rgb(source: Source, *, min_size: int | None = None) -> np.ndarray:
     """The pixels of a picture, ``[H, W, 3] uint8``, upright RGB; those of :func:`open_rgb`.
 

@@ -20,23 +20,32 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Fit = Literal["squash", "crop", "pad"]
+#: height and width in pixels.
+Size = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Framing:
     """How pictures become inputs; belongs to the network and travels in its checkpoint.
 
-    :param size: height and width of the input in pixels.
+    :param size: of the input; None takes every picture in its own size.
     :param margin: what is added on each side of a box, as a part of its width and height.
-    :param fit: how a picture without a box becomes square: ``crop`` takes the square in its middle,
-        ``pad`` the square around it, ``squash`` changes its proportions.
+    :param fit: how a picture without a box gets the proportions of ``size``: ``crop`` takes what
+        fits in its middle, ``pad`` the smallest that surrounds it, ``squash`` changes them.
     :param reduced: decode large JPEGs at a fraction of their size (faster, slightly other pixels).
+    :param crop: training sees parts of this size, cut out of the picture in the scale of ``size``;
+        None: the whole.
     """
 
-    size: int
+    size: Size | None
     margin: float = 0.0
     fit: Fit = "crop"
     reduced: bool = False
+    crop: Size | None = None
+
+    def size_of(self, height: int, width: int) -> Size:
+        """The input's size for a picture of this height and width."""
+        return self.size or (height, width)
 
 
 class View(NamedTuple):
@@ -67,10 +76,13 @@ def _whole_pixels(x: float, y: float, width: float, height: float) -> View:
     return View(math.floor(x - w / 2 + 0.5), math.floor(y - h / 2 + 0.5), w, h)
 
 
-def box_view(box: Sequence[float], margin: float, height: int, width: int) -> View:
-    """The square about a box, widened by the margin.
+def box_view(
+    box: Sequence[float], margin: float, height: int, width: int, aspect: float = 1.0
+) -> View:
+    """The smallest rectangle about a box, widened by the margin, that has the proportions wanted.
 
     :param box: ``(x_min, y_min, x_max, y_max)``.
+    :param aspect: width over height of the view.
     :raises DataError: the box is empty, not finite, or outside the picture.
     """
     x0, y0, x1, y1 = map(float, box)
@@ -80,16 +92,32 @@ def box_view(box: Sequence[float], margin: float, height: int, width: int) -> Vi
         raise DataError(
             f"the box {x0:g},{y0:g},{x1:g},{y1:g} is outside the picture ({width} x {height})"
         )
-    side = max(x1 - x0, y1 - y0) * (1 + 2 * margin)
-    return _whole_pixels((x0 + x1) / 2, (y0 + y1) / 2, side, side)
+    side = max((x1 - x0) / aspect, y1 - y0) * (1 + 2 * margin)
+    return _whole_pixels((x0 + x1) / 2, (y0 + y1) / 2, side * aspect, side)
 
 
-def fit_view(fit: Fit, height: int, width: int) -> View:
-    """What is seen of a picture without a box."""
+def fit_view(fit: Fit, height: int, width: int, aspect: float = 1.0) -> View:
+    """What is seen of a picture without a box.
+
+    :param aspect: width over height of the view.
+    """
     if fit == "squash":
         return View(0, 0, width, height)
-    side = min(height, width) if fit == "crop" else max(height, width)
-    return View((width - side) // 2, (height - side) // 2, side, side)
+    sides = (height, width / aspect)
+    side = min(sides) if fit == "crop" else max(sides)
+    w, h = round(side * aspect), round(side)
+    return View((width - w) // 2, (height - h) // 2, w, h)
+
+
+def part_view(height: int, width: int, size: Size, place: tuple[float, float]) -> View:
+    """A part of a picture; where the part is larger, it reaches beyond the borders.
+
+    :param size: of the part in pixels of the picture.
+    :param place: down and across, 0..1 of the room there is.
+    """
+    rooms = (height - size[0], width - size[1])
+    top, left = (round(part * room) for part, room in zip(place, rooms, strict=True))
+    return View(left, top, size[1], size[0])
 
 
 def crop(image: np.ndarray, view: View) -> np.ndarray:
@@ -134,58 +162,86 @@ def crop_box(image: np.ndarray, box: Sequence[float], margin: float) -> np.ndarr
     return crop(image, box_view(box, margin, *image.shape[:2]))
 
 
-def resize(image: np.ndarray, size: int) -> np.ndarray:
-    """``[H, W, 3] uint8`` to ``[size, size, 3] uint8``: bilinear, antialiased."""
+def resize(image: np.ndarray, size: Size) -> np.ndarray:
+    """``[H, W, 3] uint8`` to ``[*size, 3] uint8``: bilinear, antialiased."""
     return _resized(image, size).permute(1, 2, 0).numpy()
 
 
-def _resized(image: np.ndarray, size: int) -> "Tensor":
-    """``[3, size, size]``; in memory still height, width, channels, which torch is fastest in."""
+def _resized(image: np.ndarray, size: Size) -> "Tensor":
+    """``[3, *size]``; in memory still height, width, channels, which torch is fastest in."""
     import torch
     from torch.nn.functional import interpolate
 
     ours = image if image.flags.writeable else image.copy()  # torch warns of read-only memory
     pixels = torch.from_numpy(ours).unsqueeze(0).permute(0, 3, 1, 2)
-    return interpolate(pixels, (size, size), mode="bilinear", antialias=True)[0]
+    return interpolate(pixels, size, mode="bilinear", antialias=True)[0]
 
 
 def look_at(image: np.ndarray, box: Sequence[float] | None, framing: Framing) -> View:
     """The view without augmentation."""
     height, width = image.shape[:2]
+    high, wide = framing.size_of(height, width)
     if box is None:
-        return fit_view(framing.fit, height, width)
-    return box_view(box, framing.margin, height, width)
+        return fit_view(framing.fit, height, width, wide / high)
+    return box_view(box, framing.margin, height, width, wide / high)
 
 
-def render(image: np.ndarray, view: View, size: int) -> "Tensor":
-    """The input that a view gives, ``[3, size, size] uint8``, by one resampling."""
+def render(image: np.ndarray, view: View, size: Size) -> "Tensor":
+    """The input that a view gives, ``[3, *size] uint8``, by one resampling."""
     if view.angle:
         return _turned(image, view, size)
     pixels = _resized(crop(image, view), size)
     return pixels.flip(2) if view.flip else pixels
 
 
-def input_view(
-    image: np.ndarray, box: Sequence[float] | None, margin: float, size: int, fit: Fit = "crop"
-) -> np.ndarray:
+def render_map(values: np.ndarray, view: View, size: Size, blank: np.ndarray) -> np.ndarray:
+    """A dense label under the same view as its picture: nearest pixels, ``[*size, ...]``.
+
+    A mirrored view does not mirror here: what a label means may change with it.
+
+    :param values: ``[H, W, ...]``.
+    :param blank: ``[1, 1, ...]``, what lies beyond the borders.
+    """
+    y, x = _sources(view, size)
+    height, width = values.shape[:2]
+    inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
+    taken: np.ndarray = values[y.clip(0, height - 1), x.clip(0, width - 1)]
+    if inside.all():
+        return taken
+    return np.where(inside.reshape(inside.shape + (1,) * (values.ndim - 2)), taken, blank)
+
+
+def _sources(view: View, size: Size) -> tuple[np.ndarray, np.ndarray]:
+    """The row and column, which broadcast to ``size``, where each pixel of a view comes from."""
+    down, across = ((np.arange(n) + 0.5) / n - 0.5 for n in size)
+    v, u = down[:, None] * view.height, across[None, :] * view.width
+    if view.angle:
+        turn = math.radians(view.angle)
+        u, v = math.cos(turn) * u - math.sin(turn) * v, math.sin(turn) * u + math.cos(turn) * v
+    rows = np.floor(v + view.top + view.height / 2).astype(np.int64)
+    columns = np.floor(u + view.left + view.width / 2).astype(np.int64)
+    return rows, columns
+
+
+def input_view(image: np.ndarray, box: Sequence[float] | None, framing: Framing) -> np.ndarray:
     """What the network sees of a picture, or of one box in it.
 
     :param image: ``[H, W, 3] uint8``.
-    :returns: ``[size, size, 3] uint8``.
+    :returns: ``[h, w, 3] uint8``.
     :raises DataError: the box is empty, not finite, or outside the picture.
     """
-    view = look_at(image, box, Framing(size, margin, fit))
-    return render(image, view, size).permute(1, 2, 0).numpy()
+    size = framing.size_of(*image.shape[:2])
+    return render(image, look_at(image, box, framing), size).permute(1, 2, 0).numpy()
 
 
-def _turned(image: np.ndarray, view: View, size: int) -> "Tensor":
+def _turned(image: np.ndarray, view: View, size: Size) -> "Tensor":
     """One affine map: bilinear, on the mean of k x k pixels where it shrinks k times or more."""
     import torch
     from torch.nn import functional
 
     part, left, top = _surroundings(image, view)
     pixels = torch.from_numpy(part.astype(np.float32)).unsqueeze(0).permute(0, 3, 1, 2)
-    k = max(1, min(view.width, view.height) // size)
+    k = max(1, min(view.height // size[0], view.width // size[1]))
     if k > 1:
         pixels = functional.avg_pool2d(pixels, k, ceil_mode=True)
     grid = _turned_grid(view, size)
@@ -209,13 +265,13 @@ def _surroundings(image: np.ndarray, view: View) -> tuple[np.ndarray, int, int]:
     return image[top:bottom, left:right], left, top
 
 
-def _turned_grid(view: View, size: int) -> "Tensor":
-    """Where each pixel of the input lies in the picture: ``[size, size, 2]``, x and y in pixels."""
+def _turned_grid(view: View, size: Size) -> "Tensor":
+    """Where each pixel of the input lies in the picture: ``[*size, 2]``, x and y in pixels."""
     import torch
 
-    steps = (torch.arange(size) + 0.5) / size - 0.5
-    u = (-steps if view.flip else steps) * view.width
-    v = steps * view.height
+    down, across = ((torch.arange(n) + 0.5) / n - 0.5 for n in size)
+    u = (-across if view.flip else across) * view.width
+    v = down * view.height
     cos, sin = math.cos(math.radians(view.angle)), math.sin(math.radians(view.angle))
     x = view.left + view.width / 2 + cos * u[None, :] - sin * v[:, None]
     y = view.top + view.height / 2 + sin * u[None, :] + cos * v[:, None]

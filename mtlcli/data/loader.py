@@ -89,7 +89,7 @@ class Loader:
         self.bad, self._untold = [], []
         self._passes += 1
         mine, any_good = self._passes, False
-        for step, pixels in enumerate(self._start(), start):
+        for step, pixels in self._numbered(start):
             self.bad += pixels.bad
             self._untold += pixels.bad
             if len(pixels.index):
@@ -106,7 +106,13 @@ class Loader:
     def _nothing_good(self) -> None:
         """A batch without a good picture is skipped; the next one's ``bad`` names its rows too."""
 
-    def _start(self) -> Iterator[Pixels]:
+    def _numbered(self, start: int) -> Iterator[tuple[int, Pixels]]:
+        """The steps' pictures; pictures of several sizes make several batches of one step."""
+        for step, groups in enumerate(self._start(), start):
+            for pixels in groups:
+                yield step, pixels
+
+    def _start(self) -> Iterator[list[Pixels]]:
         with warnings.catch_warnings():
             # Python warns of every fork beside threads. The workers run no code of those threads,
             # and forking is what lets them share the rows' memory.
@@ -196,7 +202,9 @@ def _global_batch(rows: Rows, batch: int) -> int:
     return min(batch, len(rows))
 
 
-def _torch_loader(rows: Rows, plan: Plan, workers: int, pin_memory: bool) -> "DataLoader[Pixels]":
+def _torch_loader(
+    rows: Rows, plan: Plan, workers: int, pin_memory: bool
+) -> "DataLoader[list[Pixels]]":
     import torch
     from torch.utils.data import DataLoader
 
@@ -208,7 +216,7 @@ def _torch_loader(rows: Rows, plan: Plan, workers: int, pin_memory: bool) -> "Da
             "multiprocessing_context": "fork" if sys.platform == "linux" else None,
         }
     return DataLoader(
-        cast("Dataset[Pixels]", rows),
+        cast("Dataset[list[Pixels]]", rows),
         batch_size=None,  # the plan asks for whole batches
         sampler=plan,
         num_workers=workers,

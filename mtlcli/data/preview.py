@@ -53,13 +53,15 @@ def fit_text(text: str, font: "ImageFont | FreeTypeFont", width: int = _TILE) ->
     return text + "..."  # the font has no single character for it
 
 
-def grid(tiles: Sequence["Image"], captions: Sequence[Sequence[str]]) -> "Image":
+def grid(
+    tiles: Sequence["Image"], captions: Sequence[Sequence[str]], columns: int = _COLUMNS
+) -> "Image":
     """Tiles row by row, each with its lines of text under it."""
     from PIL import Image, ImageDraw, ImageFont
 
     lines = max((len(lines) for lines in captions), default=0)
     step_x, step_y = _TILE + _GAP, _TILE + lines * _LINE + 2 * _GAP
-    columns = min(_COLUMNS, len(tiles)) or 1
+    columns = min(columns, len(tiles)) or 1
     rows = -(-len(tiles) // columns) or 1
     sheet = Image.new("RGB", (columns * step_x + _GAP, rows * step_y + _GAP), _PAPER)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(12)

@@ -6,17 +6,20 @@ parent's memory, and touching an object's reference count would copy its page.
 
 import os
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from mtlcli.data import maps
 from mtlcli.data.batch import Bad, Batch, Pixels
 from mtlcli.data.decode import read_reduced
-from mtlcli.data.geometry import Fit, Framing, look_at, render
-from mtlcli.data.tables import Encoder, Labelled, box_array, label_arrays
-from mtlcli.data.transforms import Augment
+from mtlcli.data.geometry import Framing, Size, View, look_at, render, render_map
+from mtlcli.data.tables import Encoder, Labelled, box_array, cells_of, label_arrays
+from mtlcli.data.transforms import Augment, Look
 from mtlcli.errors import DataError
+from mtlcli.io.column import Column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,12 +44,63 @@ class Paths:
         return os.fsdecode(self._text[self._ends[index] : self._ends[index + 1]])
 
 
+class MapFiles:
+    """One dense task's labels: a file per row.
+
+    :param paths: one per row; empty where the row is unlabelled.
+    :param column: how the files are stored.
+    """
+
+    def __init__(self, paths: Sequence[str], column: Column) -> None:
+        self.column = column
+        self.present = np.array([bool(path) for path in paths])
+        self._paths = Paths(paths)
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def path(self, index: int) -> str:
+        """Where the label of a row lies."""
+        return self._paths[index]
+
+    def read(self, index: int, height: int, width: int) -> np.ndarray:
+        """The label of a row whose picture has this height and width; blank where it has none.
+
+        :raises DataError: the file cannot be used, or has another size.
+        """
+        if not self.present[index]:
+            return maps.blank(self.column, height, width)
+        values = maps.read_map(self.path(index), self.column)
+        high, wide = values.shape[:2]
+        if (high, wide) != (height, width):
+            raise DataError(maps.wrong_size(self.path(index), (wide, high), (width, height)))
+        return values
+
+
+class Sample(NamedTuple):
+    """A row, ready.
+
+    :param image: ``[3, H, W] uint8``.
+    :param maps: dense task → its label, ``[h, w]`` or ``[3, h, w]``.
+    """
+
+    row: int
+    image: "Tensor"
+    maps: "dict[str, Tensor]"
+
+    @property
+    def shapes(self) -> tuple[object, ...]:
+        """Samples can be stacked where these are equal."""
+        return self.image.shape, *(values.shape for values in self.maps.values())
+
+
 class Rows:
     """The rows of a split.
 
     :param root: the folder the paths are relative to.
     :param paths: one per row.
-    :param labels: task → its labels for all rows.
+    :param labels: image-level task → its labels for all rows.
+    :param maps: dense task → the files of its labels.
     :param framing: what the network sees of a picture.
     :param boxes: ``[N, 4]`` in pixels, half-open; NaN where a row has none; None where none has.
     :param augment: random changes; None for evaluation.
@@ -55,17 +109,19 @@ class Rows:
 
     def __init__(
         self, root: Path | str, paths: Sequence[str], labels: Mapping[str, Labelled],
-        framing: Framing, *,
+        framing: Framing, *, maps: Mapping[str, MapFiles] | None = None,
         boxes: np.ndarray | None = None, augment: Augment | None = None, seed: int = 0,
     ) -> None:  # fmt: skip
         self.root = os.fspath(root)
         self.paths = Paths(paths)
         self.labels = dict(labels)
+        self.maps = dict(maps or {})
         self.framing = framing
         self.boxes = None if boxes is None else np.asarray(boxes, np.float32).reshape(-1, 4)
         self.augment = augment
         self.seed = seed
         lengths = {len(x) for label in labels.values() for x in (label.values, label.present)}
+        lengths |= {len(files) for files in self.maps.values()}
         lengths |= set() if self.boxes is None else {len(self.boxes)}
         if lengths - {len(self)}:
             raise ValueError(f"{len(self)} paths, but labels or boxes of lengths {lengths}")
@@ -84,17 +140,44 @@ class Rows:
         box: list[float] = self.boxes[index].tolist()
         return None if box[0] != box[0] else box  # NaN: none
 
-    def image(self, epoch: int, index: int) -> "Tensor":
-        """What the network sees of a row in an epoch, ``[3, S, S] uint8``.
+    def sample(self, epoch: int, index: int) -> Sample:
+        """What the network sees of a row in an epoch, and what it should say of each pixel.
 
-        :raises DataError: the picture or its box cannot be used.
+        In training, labels lie as the picture does; for evaluation they keep their own resolution.
+
+        :raises DataError: the picture, its box or a label cannot be used.
         """
         pixels, box = self._read(index)
         view = look_at(pixels, box, self.framing)
+        size = self.framing.size_of(*pixels.shape[:2])
         if self.augment is None:
-            return render(pixels, view, self.framing.size)
+            labels = self._labels(index, pixels, view, (view.height, view.width))
+            return Sample(index, render(pixels, view, size), labels)
         look = self.augment.draw(self.seed, epoch, index)
-        return look.paint(render(pixels, look.move(view), self.framing.size))
+        view, size = self._seen(look, view, size)
+        labels = self._labels(index, pixels, view, size)
+        return Sample(index, look.paint(render(pixels, view, size)), labels)
+
+    def _seen(self, look: Look, view: View, size: Size) -> tuple[View, Size]:
+        """What training sees: a part of the view, or all of it, moved."""
+        if self.framing.crop is None:
+            return look.move(view), size
+        return look.part(view, size, self.framing.crop), self.framing.crop
+
+    def _labels(
+        self, index: int, pixels: np.ndarray, view: View, size: Size
+    ) -> "dict[str, Tensor]":
+        import torch
+
+        found = {}
+        for task, files in self.maps.items():
+            values = files.read(index, *pixels.shape[:2])
+            values = render_map(values, view, size, maps.blank(files.column, 1, 1))
+            if view.flip:
+                values = maps.mirrored(values, files.column)
+            ordered = values.transpose(2, 0, 1) if values.ndim == 3 else values
+            found[task] = torch.from_numpy(np.ascontiguousarray(ordered))
+        return found
 
     def _read(self, index: int) -> tuple[np.ndarray, list[float] | None]:
         """The picture and its box, both reduced alike where the framing allows it."""
@@ -104,56 +187,74 @@ class Rows:
         extent = None
         if box is not None:
             extent = max(box[2] - box[0], box[3] - box[1]) * (1 + 2 * self.framing.margin)
-        pixels, k = read_reduced(path, min_size=self.framing.size, extent=extent)
+        least = None if self.framing.size is None else min(self.framing.size)
+        pixels, k = read_reduced(path, min_size=least, extent=extent)
         return pixels, None if box is None else [x / k for x in box]
 
-    def __getitem__(self, request: Request) -> Pixels:
-        """The pictures of a batch; runs in a worker process."""
-        import torch
-
+    def __getitem__(self, request: Request) -> list[Pixels]:
+        """The pictures of a batch, apart where their sizes differ; runs in a worker process."""
         epoch, index = request
-        size = self.framing.size
-        images = torch.empty((len(index), 3, size, size), dtype=torch.uint8)
-        good: list[int] = []
+        good: list[Sample] = []
         bad: list[Bad] = []
         for row in index.tolist():
             try:
-                images[len(good)] = self.image(epoch, row)
-                good.append(row)
+                good.append(self.sample(epoch, row))
             except DataError as fault:
-                bad.append((row, f"{self.path(row)}: {fault.what}"))
-        return Pixels(images[: len(good)], np.array(good, np.int64), bad)
+                bad.append((row, f"{fault.where or self.path(row)}: {fault.what}"))
+        groups = [list(group) for _, group in groupby(good, lambda sample: sample.shapes)]
+        made = [_stacked(group) for group in groups] or [_nothing()]
+        made[0].bad = bad
+        return made
 
     def batch(self, pixels: Pixels, step: int = 0) -> Batch:
         """Pictures and labels together."""
         import torch
 
-        rows, labels = pixels.index, self.labels.items()
+        rows = pixels.index
+        targets = {k: torch.from_numpy(v.values[rows]) for k, v in self.labels.items()}
+        known = {k: v.present for k, v in self.labels.items()}
+        known |= {k: v.present for k, v in self.maps.items()}
         return Batch(
             images=pixels.images,
-            targets={k: torch.from_numpy(v.values[rows]) for k, v in labels},
-            weights={k: torch.from_numpy(v.present[rows].astype(np.float32)) for k, v in labels},
+            targets=targets | pixels.maps,
+            weights={k: torch.from_numpy(v[rows].astype(np.float32)) for k, v in known.items()},
             index=torch.from_numpy(rows),
             bad=pixels.bad,
             step=step,
         )
 
 
+def _stacked(samples: Sequence[Sample]) -> Pixels:
+    import torch
+
+    return Pixels(
+        torch.stack([sample.image for sample in samples]),
+        np.array([sample.row for sample in samples], np.int64),
+        [],
+        {task: torch.stack([sample.maps[task] for sample in samples]) for task in samples[0].maps},
+    )
+
+
+def _nothing() -> Pixels:
+    import torch
+
+    return Pixels(torch.empty((0, 3, 1, 1), dtype=torch.uint8), np.empty(0, np.int64), [])
+
+
 def from_frames(
     sources: Sequence[tuple[Path, "pd.DataFrame"]],
     labels: Mapping[str, tuple[str, Encoder]],
+    framing: Framing,
     *,
-    size: int,
-    margin: float = 0.0,
-    fit: Fit = "crop",
-    reduced: bool = False,
+    dense: Mapping[str, tuple[str, Column]] | None = None,
     augment: Augment | None = None,
     seed: int = 0,
 ) -> Rows:
     """The rows of one or several datasets, one after another.
 
     :param sources: image root and rows (cells are text) of each dataset.
-    :param labels: task → its column and what encodes the cells.
+    :param labels: image-level task → its column and what encodes the cells.
+    :param dense: dense task → its column and what that holds.
     :raises DataError: a box or a label cannot be read (value and line).
     """
     frames = [frame for _, frame in sources]
@@ -162,8 +263,21 @@ def from_frames(
         sources[0][0] if len(sources) == 1 else "",
         [os.path.join(root, image) for root, frame in sources for image in frame["image"]],
         {task: label_arrays(frames, *source) for task, source in labels.items()},
-        Framing(size, margin, fit, reduced),
+        framing,
+        maps={
+            task: MapFiles(_files(sources, name), column)
+            for task, (name, column) in (dense or {}).items()
+        },
         boxes=None if np.isnan(boxes).all() else boxes,
         augment=augment,
         seed=seed,
     )
+
+
+def _files(sources: Sequence[tuple[Path, "pd.DataFrame"]], name: str) -> list[str]:
+    """The files of a dense column over all datasets."""
+    return [
+        os.path.join(root, cell) if cell else ""
+        for root, frame in sources
+        for cell in cells_of(frame, name)
+    ]

@@ -36,7 +36,7 @@ class LabelArrays(NamedTuple):
 
 def label_arrays(frames: Sequence["pd.DataFrame"], column: str, encode: Encoder) -> LabelArrays:
     """The labels of all tables one after another; a table without the column is unlabelled."""
-    parts = [encode(_cells(frame, column)) for frame in frames]
+    parts = [encode(cells_of(frame, column)) for frame in frames]
     return LabelArrays(
         np.concatenate([part.values for part in parts]),
         np.concatenate([part.present for part in parts]),
@@ -49,14 +49,15 @@ def box_array(frame: "pd.DataFrame") -> np.ndarray:
     :raises DataError: a box is not four numbers (value and line).
     """
     boxes = np.full((len(frame), len(BOX)), np.nan, np.float32)
-    columns = [_cells(frame, name) for name in BOX]
+    columns = [cells_of(frame, name) for name in BOX]
     for row, texts in enumerate(zip(*columns, strict=True)):
         if any(texts):
             boxes[row] = _box(texts, row)
     return boxes
 
 
-def _cells(frame: "pd.DataFrame", column: str) -> list[str]:
+def cells_of(frame: "pd.DataFrame", column: str) -> list[str]:
+    """The cells of a column; empty ones where a table does not have it."""
     return frame[column].tolist() if column in frame.columns else [""] * len(frame)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mtlcli.data.geometry import View
+from mtlcli.data.geometry import Size, View, part_view
 from mtlcli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow and JPEG
 _MASK = 2**64 - 1
+_OWN_RANGE = ("scale", "rotate", "resize")
 
 
 class Erasure(NamedTuple):
@@ -43,10 +44,28 @@ class Look(NamedTuple):
     contrast: float
     saturation: float
     erase: Erasure | None
+    factor: float = 1.0
+    place: tuple[float, float] = (0.5, 0.5)
 
     def move(self, view: View) -> View:
         """The view, moved as drawn."""
         return view.moved(self.zoom, self.dx, self.dy, self.flip, self.angle)
+
+    def part(self, view: View, size: Size, crop: Size) -> View:
+        """A part of the view as drawn, mirrored and turned as drawn.
+
+        :param size: what the whole view would be rendered at.
+        :param crop: what the part will be rendered at.
+        """
+        wholes, sides = (view.height, view.width), zip(crop, size, strict=True)
+        part = [
+            max(1, round(whole * c / (s * self.factor)))
+            for whole, (c, s) in zip(wholes, sides, strict=True)
+        ]
+        made = part_view(view.height, view.width, (part[0], part[1]), self.place)
+        return made._replace(
+            left=made.left + view.left, top=made.top + view.top, flip=self.flip, angle=self.angle
+        )
 
     def paint(self, pixels: "Tensor") -> "Tensor":
         """The colours changed as drawn, ``[3, S, S] uint8``."""
@@ -68,6 +87,8 @@ class Augment:
     :param saturation: largest relative change.
     :param gray: probability of taking all colour away.
     :param erase: probability of wiping out a rectangle of 2 to 33 % of the area.
+    :param resize: smallest and largest factor by which a picture is enlarged before a part of it is
+        cut out (``input.crop``), where ``scale`` and ``shift`` do not count.
     """
 
     flip: float = 0.5
@@ -79,12 +100,15 @@ class Augment:
     saturation: float = 0.0
     gray: float = 0.0
     erase: float = 0.0
+    resize: tuple[float, float] = (1.0, 1.0)
 
     def __post_init__(self) -> None:
         low, high = self.scale
         _require(0 < low <= high <= 4, "scale", self.scale, "two numbers with 0 < low <= high <= 4")
         _require(0 <= self.rotate <= 180, "rotate", self.rotate, "degrees in 0..180")
-        for name in (f.name for f in fields(self) if f.name not in ("scale", "rotate")):
+        low, high = self.resize
+        _require(0.1 <= low <= high <= 10, "resize", self.resize, "two of 0.1..10 in order")
+        for name in (f.name for f in fields(self) if f.name not in _OWN_RANGE):
             value = getattr(self, name)
             _require(0 <= value <= 1, name, value, "in 0..1")
 
@@ -97,6 +121,7 @@ class Augment:
         """What becomes of sample ``index`` in ``epoch``; each option has its own numbers."""
         u = uniforms(seed, epoch, index)
         low, high = self.scale
+        smallest, largest = self.resize
         return Look(
             flip=u[0] < self.flip,
             zoom=low + (high - low) * u[1],
@@ -107,6 +132,9 @@ class Augment:
             contrast=1 + self.contrast * (2 * u[6] - 1),
             saturation=0.0 if u[8] < self.gray else 1 + self.saturation * (2 * u[7] - 1),
             erase=_erasure(u[10:14]) if u[9] < self.erase else None,
+            # a part takes the place of a zoomed and shifted view, and so its random numbers
+            factor=smallest + (largest - smallest) * u[1],
+            place=(u[3], u[2]),
         )
 
 

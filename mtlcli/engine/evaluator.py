@@ -58,8 +58,8 @@ def evaluate(
             with numbers.autocast(precision, world.device):
                 outputs = net(on_device.images)
             for row, (name, task) in enumerate(tasks.items()):
-                output, target = outputs[name].float(), on_device.targets[name]
-                weight = on_device.weights[name]
+                target, weight = on_device.targets[name], on_device.weights[name]
+                output = task.at_size_of(outputs[name].float(), target)
                 metrics[name].update(output, target, weight)
                 sums[row, 0] += task.loss(output, target, weight).double().cpu()
                 sums[row, 1] += task.count(target, weight).double().cpu()

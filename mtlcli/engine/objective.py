@@ -41,7 +41,9 @@ class Objective(nn.Module):
             for name, task in self.tasks.items():
                 output = outputs[name].float()
                 if counts[name] > 0:
-                    losses[name] = task.loss(output, targets[name], weights[name]) / counts[name]
+                    target = targets[name]
+                    output = task.at_size_of(output, target)
+                    losses[name] = task.loss(output, target, weights[name]) / counts[name]
                 else:
                     unused.append(output.sum() * 0)
             parts = ([self.weighting(losses)] if losses else []) + unused

@@ -3,12 +3,14 @@
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from mtlcli.data.geometry import Fit, input_view
+from mtlcli.data.geometry import Framing, input_view
 from mtlcli.engine import precision as numbers
 from mtlcli.models.base import MultiTaskNet
 from mtlcli.tasks.base import Task
@@ -26,7 +28,7 @@ class Item(Generic[T]):
     """A picture whose views wait for a batch.
 
     :param key: whatever the caller wants back with the answers.
-    :param views: each ``[size, size, 3] uint8``; none where there is nothing to look at.
+    :param views: each ``[H, W, 3] uint8``; none where there is nothing to look at.
     :param held: bytes of memory that ``key`` holds while it waits.
     """
 
@@ -51,9 +53,7 @@ class Answer(Generic[T]):
 class Predictor:
     """A network that answers with plain values.
 
-    :param size: height and width of the network's input in pixels.
-    :param margin: what is added on each side of a box, as a part of its width and height.
-    :param fit: what becomes of a whole picture that is not square.
+    :param framing: how pictures become inputs.
     :param precision: ``fp32``, ``bf16``, ``fp16`` or ``auto``.
     """
 
@@ -61,30 +61,33 @@ class Predictor:
         self,
         net: MultiTaskNet,
         tasks: Mapping[str, Task],
+        framing: Framing,
         *,
-        size: int,
-        margin: float,
-        fit: Fit,
         device: torch.device | str,
         precision: str = "fp32",
     ) -> None:
         self.device = torch.device(device)
         self.net = net.to(self.device).eval()
         self.tasks = dict(tasks)
-        self.size, self.margin, self.fit = size, margin, fit
+        self.framing = framing
         self.precision = numbers.resolve(precision, self.device)
 
     def view(self, image: np.ndarray, box: Box | None) -> np.ndarray:
-        """What the network sees of ``image [H, W, 3] uint8``: ``[size, size, 3] uint8``."""
-        return input_view(image, box, self.margin, self.size, self.fit)
+        """What the network sees of ``image [H, W, 3] uint8``, or of a box in it."""
+        return input_view(image, box, self.framing)
 
     @torch.inference_mode()
-    def predict(self, views: np.ndarray) -> list[Decoded]:
-        """Views ``[N, size, size, 3] uint8`` to N answers, one per view."""
+    def outputs(self, views: np.ndarray) -> dict[str, Tensor]:
+        """What the network says of views ``[N, H, W, 3] uint8``: float32, on its device."""
         images = torch.from_numpy(views).permute(0, 3, 1, 2).to(self.device)
         with numbers.autocast(self.precision, self.device):
             outputs = self.net(images)
-        decoded = {name: task.decode(outputs[name].float()) for name, task in self.tasks.items()}
+        return {name: outputs[name].float() for name in self.tasks}
+
+    def predict(self, views: np.ndarray) -> list[Decoded]:
+        """Views ``[N, H, W, 3] uint8`` to N answers, one per view."""
+        outputs = self.outputs(views)
+        decoded = {name: task.decode(outputs[name]) for name, task in self.tasks.items()}
         return [{name: rows[i] for name, rows in decoded.items()} for i in range(len(views))]
 
     def stream(self, items: Iterable[Item[T]], batch: int = 16) -> Iterator[Answer[T]]:
@@ -106,8 +109,10 @@ class Predictor:
         began = time.perf_counter()
         views = [view for item in items for view in item.views]
         decoded: list[Decoded] = []
-        for start in range(0, len(views), batch):
-            decoded += self.predict(np.stack(views[start : start + batch]))
+        for _, group in groupby(views, lambda view: view.shape):
+            alike = list(group)
+            for start in range(0, len(alike), batch):
+                decoded += self.predict(np.stack(alike[start : start + batch]))
         each = (time.perf_counter() - began) / max(1, len(views))
         rest = iter(decoded)
         for item in items:

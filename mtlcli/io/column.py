@@ -15,7 +15,9 @@ class Column:
     :param high: the largest one.
     :param unit: of a number, such as ``years``.
     :param ignore: the value of a dense label that stands for "unlabelled".
-    :param encoding: how a dense label is stored.
+    :param encoding: how a dense label is stored as PNG: ``index`` (8 bits, an index into
+        ``classes``), ``normals`` (RGB) or ``depth`` (16 bits, millimetres). Empty: the cell itself
+        is the label.
     """
 
     kind: str
@@ -25,6 +27,11 @@ class Column:
     unit: str = ""
     ignore: int | None = None
     encoding: str = ""
+
+    @property
+    def dense(self) -> bool:
+        """Whether a label is a picture, whose path stands in the cell."""
+        return bool(self.encoding)
 
     def plain(self) -> dict[str, Any]:
         """As plain values, without what is not set."""

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from mtlcli.errors import UsageError
 from mtlcli.models.base import Backbones, MakeFusion, MakeHead, MultiTaskNet
 from mtlcli.models.fusions.base import Fusion
+from mtlcli.models.layer_mixture import LayerMixture
 from mtlcli.models.shortcut import Shortcut, resize
 
 
@@ -17,7 +18,8 @@ class Fused(MultiTaskNet):
     With one task there is no fusion: a single-task network. Maps of different resolution are
     resized (bilinear) to the largest of them for the fusion, and back after it.
 
-    :param shortcut: give each head the outputs of all stages, not of the last alone.
+    :param shortcut: give each head the outputs of all stages, not of the last alone: true is
+        NDDR-CNN's shortcut, "mixture" the learned weighted sum of sluice networks.
     :param shortcut_start: "parent" starts shortcuts as the last stage's output, "xavier" at random.
     :param align_corners: resize for shortcuts as the older PyTorch code does.
     """
@@ -31,7 +33,7 @@ class Fused(MultiTaskNet):
         mean: Iterable[float],
         std: Iterable[float],
         *,
-        shortcut: bool = False,
+        shortcut: Literal[True, False, "mixture"] = False,
         shortcut_start: Literal["parent", "xavier"] = "parent",
         align_corners: bool = False,
     ) -> None:
@@ -47,7 +49,9 @@ class Fused(MultiTaskNet):
                 for i in range(len(parts[0].stages))
             )
         for task, b in zip(tasks, parts, strict=True):
-            if shortcut:
+            if shortcut == "mixture":
+                self.shortcuts[task] = LayerMixture(b.channels)
+            elif shortcut:
                 last = Shortcut(b.channels, b.signed[-1], shortcut_start, align_corners)
                 self.shortcuts[task] = last
             self.heads[task] = make_head(task, b.channels[-1])

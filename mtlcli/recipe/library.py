@@ -8,6 +8,8 @@ from mtlcli.errors import UsageError
 from mtlcli.registry import suggest
 
 SUFFIXES = (".toml", ".yaml", ".yml")
+#: where the sweeps stand among the recipes.
+SHELF = "sweeps/"
 
 
 def _home() -> Path:
@@ -16,11 +18,21 @@ def _home() -> Path:
     return inside if inside.is_dir() else package.parent / "recipes"
 
 
-def shipped() -> dict[str, Path]:
-    """Name → file of every recipe that comes with ``mtl``."""
+def _everything() -> dict[str, Path]:
     home = _home()
     files = sorted(home.rglob("*.toml"))
     return {path.relative_to(home).with_suffix("").as_posix(): path for path in files}
+
+
+def shipped() -> dict[str, Path]:
+    """Name → file of every recipe that comes with ``mtl``."""
+    return {name: path for name, path in _everything().items() if not name.startswith(SHELF)}
+
+
+def sweeps() -> dict[str, Path]:
+    """Name → file of every sweep that comes with ``mtl``."""
+    every = _everything().items()
+    return {name.removeprefix(SHELF): path for name, path in every if name.startswith(SHELF)}
 
 
 def _candidates(path: Path) -> Iterator[Path]:
@@ -39,19 +51,19 @@ def find(name: str, beside: Path | None = None) -> Path:
     for path in (path for folder in folders for path in _candidates(folder / name)):
         if path.is_file():
             return path
-    library = shipped()
+    library = _everything()
     if name in library:
         return library[name]
     raise UsageError(
         f"there is no recipe {name!r}, neither as a file nor as a shipped name",
-        hint=suggest(name, list(library)) + " (all: `mtl recipes ls`)",
+        hint=suggest(name, list(shipped())) + " (all: `mtl recipes ls`)",
     )
 
 
 def title(path: Path) -> str:
     """A recipe's name: ``utkface/nddr`` for a shipped one, else the file's stem."""
     path = path.resolve()
-    for name, known in shipped().items():
+    for name, known in _everything().items():
         if known.resolve() == path:
             return name
     return path.stem

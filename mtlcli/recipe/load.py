@@ -109,7 +109,8 @@ def _explain(error: Any) -> str:
     if error["type"] == "extra_forbidden":
         return f"{key} is unknown; {registry.suggest(str(error['loc'][-1]), _siblings(error))}"
     text = _WORDS.get(error["type"], error["msg"].removeprefix("Value error, "))
-    found = "" if isinstance(error["input"], dict) else f", not {error['input']!r}"
+    known = isinstance(error["input"], dict) or error["input"] is None
+    found = "" if known else f", not {error['input']!r}"
     return f"{key}: {text}{found}"
 
 

@@ -1,6 +1,6 @@
 """What a user may write in a recipe: every key, its meaning, its default; others are refused."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -8,7 +8,9 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ValidationError,
     ValidationInfo,
+    WrapValidator,
     field_validator,
     model_validator,
 )
@@ -65,6 +67,26 @@ NoNull = BeforeValidator(_no_null)
 Positive = Annotated[float, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
+Enlarging = Annotated[float, Field(ge=0.1, le=10)]
+Pixels = Annotated[int, Field(ge=8, le=4096)]
+
+
+def _sides(words: str) -> WrapValidator:
+    """One message for a value that is none of several forms."""
+
+    def check(value: Any, handler: Callable[[Any], Any]) -> Any:
+        try:
+            return handler(value)
+        except ValidationError:
+            raise ValueError(f"takes 8 to 4096 pixels a side, {words}") from None
+
+    return WrapValidator(check)
+
+
+Size = Annotated[
+    Pixels | tuple[Pixels, Pixels] | Literal["native"], _sides('[height, width] or "native"')
+]
+Crop = Annotated[Pixels | tuple[Pixels, Pixels] | None, _sides("or [height, width]")]
 
 
 class TaskSpec(_Table):
@@ -86,18 +108,29 @@ class TaskSpec(_Table):
 class InputSpec(_Strict):
     """What the network sees; stored in every checkpoint."""
 
-    size: Annotated[int, Field(ge=8, le=2048)] = 128
-    """Height and width in pixels."""
+    model_config = ConfigDict(validate_default=True)
+
+    size: Size = 128
+    """Pixels a side, or ``[height, width]``, or ``native``: each picture in its own size."""
+    crop: Crop = None
+    """Train on parts of this size, cut out of the picture; what is scored is the whole."""
     margin: NonNegative | None = None
     """Added around a box on each side, in box widths; left out, the dataset's."""
     fit: Literal["crop", "squash", "pad"] = "crop"
-    """How a picture without a box becomes square."""
+    """How a picture without a box gets the proportions of ``size``."""
     reduced: bool = False
     """Decode big JPEGs at reduced size: faster, and not the same pixels."""
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     """Subtracted from the channels (R, G, B), in units of 0..1."""
     std: tuple[Positive, Positive, Positive] = (0.229, 0.224, 0.225)
     """The channels are divided by this."""
+
+    @field_validator("crop")
+    @classmethod
+    def _needed(cls, crop: Any, info: ValidationInfo) -> Any:
+        if crop is None and info.data.get("size") == "native":
+            raise ValueError("is needed, since pictures of their own sizes do not make a batch")
+        return crop
 
 
 class AugmentSpec(_Strict):
@@ -106,9 +139,11 @@ class AugmentSpec(_Strict):
     flip: Fraction = 0.5
     """Probability of a mirror image."""
     scale: tuple[Positive, Positive] = (1.0, 1.0)
-    """Side of the view relative to the whole, lowest and highest."""
+    """Side of the view relative to the whole, lowest and highest; without ``input.crop``."""
     shift: Fraction = 0.0
-    """Largest shift of the view, in parts of its side."""
+    """Largest shift of the view, in parts of its side; without ``input.crop``."""
+    resize: tuple[Enlarging, Enlarging] = (1.0, 1.0)
+    """With ``input.crop``: the picture is first enlarged by this factor, lowest and highest."""
     rotate: NonNegative = 0.0
     """Largest rotation, in degrees."""
     brightness: Fraction = 0.0
@@ -122,7 +157,7 @@ class AugmentSpec(_Strict):
     erase: Fraction = 0.0
     """Probability of erasing a rectangle (Zhong et al. 2020)."""
 
-    @field_validator("scale")
+    @field_validator("scale", "resize")
     @classmethod
     def _ordered(cls, scale: tuple[float, float]) -> tuple[float, float]:
         if scale[0] > scale[1]:
@@ -248,6 +283,18 @@ class Recipe(_Strict):
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:
         return (value,) if isinstance(value, str) else value
+
+    @field_validator("augment")
+    @classmethod
+    def _of_parts_or_wholes(cls, augment: AugmentSpec, info: ValidationInfo) -> AugmentSpec:
+        look: InputSpec = info.data.get("input", InputSpec())  # left out where it is itself wrong
+        parts = look.crop is not None
+        whole = augment.scale == (1.0, 1.0) and augment.shift == 0
+        if parts and not whole:
+            raise ValueError("with input.crop, resize takes the place of scale and shift")
+        if not parts and augment.resize != (1.0, 1.0):
+            raise ValueError("resize needs input.crop; without it, scale changes the view")
+        return augment
 
     @field_validator("tasks")
     @classmethod

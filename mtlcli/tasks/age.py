@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from mtlcli.errors import UsageError
 from mtlcli.io.column import Column
 from mtlcli.registry import Count, Fraction, NonNegative
-from mtlcli.tasks.base import Direction, Labels, Metrics, Task
+from mtlcli.tasks.base import Direction, ImageTask, Labels, Metrics, histogram_median
 from mtlcli.tasks.heads import ImageHead
 from mtlcli.tasks.regression import encode_numbers
 
@@ -59,14 +59,8 @@ class AgeMetrics(Metrics):
         count, absolute, within = self.state["sums"].tolist()
         if count == 0:
             return dict.fromkeys(Age.directions, float("nan"))
-        return {"mae": absolute / count, "median_ae": self._median(count), "cs5": within / count}
-
-    def _median(self, count: float) -> float:
-        """The middle error, or the mean of the two middle ones."""
-        below = self.state["errors"].cumsum(0)
-        low = int(torch.searchsorted(below, count / 2))
-        high = int(torch.searchsorted(below, count / 2, right=True))
-        return (low + high + 1) / 2 * _BIN
+        median = histogram_median(self.state["errors"], _BIN)
+        return {"mae": absolute / count, "median_ae": median, "cs5": within / count}
 
 
 def expectation(output: Tensor, years: Tensor) -> Tensor:
@@ -74,7 +68,7 @@ def expectation(output: Tensor, years: Tensor) -> Tensor:
     return (output.float().softmax(1) * years).sum(1)  # autocast would make a product of it bf16
 
 
-class Age(Task):
+class Age(ImageTask):
     """Age in years: distribution over years, decoded by expectation; MAE, median error, CS@5.
 
     The loss is that of DLDL-v2 (Gao et al. 2018): the Kullback-Leibler divergence from a normal
@@ -143,6 +137,10 @@ class Age(Task):
             {"value": round(float(mean), 1), "deviation": round(float(deviation), 1)}
             for mean, deviation in zip(means, deviations, strict=True)
         ]
+
+    def agreement(self, one: Tensor, two: Tensor) -> tuple[None, float]:
+        years = self.years.to(one.device)
+        return None, float((expectation(one, years) - expectation(two, years)).abs().mean())
 
     def caption(self, decoded: dict[str, Any]) -> str:
         return f"{decoded['value']:.0f} ±{decoded['deviation']:.0f}"

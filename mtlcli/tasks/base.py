@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from mtlcli.io.column import Column
@@ -44,6 +45,18 @@ class Metrics(ABC):
         """The scores over all that was added; NaN where nothing was."""
 
 
+def histogram_median(counts: Tensor, width: float) -> float:
+    """The middle value, or the mean of the two middle ones; exact to half a bin.
+
+    :param counts: ``[N] float64``, of values from ``i * width`` to ``(i + 1) * width``.
+    """
+    below = counts.cumsum(0)
+    half = below[-1] / 2
+    low = int(torch.searchsorted(below, half))
+    high = int(torch.searchsorted(below, half, right=True))
+    return (low + high + 1) / 2 * width
+
+
 class Task(ABC):
     """One thing to predict.
 
@@ -52,8 +65,10 @@ class Task(ABC):
     """
 
     kind: ClassVar[str]
-    #: metric → direction, the leading metric first.
+    #: metric → direction, the leading metric first; other scores do not count in Δm.
     directions: ClassVar[dict[str, Direction]]
+    #: whether it answers for every pixel.
+    dense: ClassVar[bool] = False
 
     def __init__(self, name: str, column: Column) -> None:
         self.name = name
@@ -68,12 +83,9 @@ class Task(ABC):
     def head(self, channels: int) -> nn.Module:
         """A module ``features [B, channels, h, w] -> output``; its ``last`` is the last layer."""
 
-    @abstractmethod
-    def encode(self, cells: Sequence[str]) -> Labels:
-        """Cells of the CSV to labels.
-
-        :raises DataError: a cell that is neither empty nor of the task's form (value and row).
-        """
+    def at_size_of(self, output: Tensor, target: Tensor) -> Tensor:
+        """The output as loss and metrics take it; dense ones are brought to the target's size."""
+        return output
 
     @abstractmethod
     def loss(self, output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
@@ -95,5 +107,24 @@ class Task(ABC):
         """Outputs ``[B, ...]`` to plain Python values, one dict per image."""
 
     @abstractmethod
+    def agreement(self, one: Tensor, two: Tensor) -> tuple[float | None, float | None]:
+        """How alike two networks' outputs ``[B, ...]`` for the same images answer.
+
+        :returns: the share of equal answers, where answers are classes; else None, and the mean
+            absolute difference of the answers, in the answer's unit.
+        """
+
+    @abstractmethod
     def caption(self, decoded: dict[str, Any]) -> str:
         """A few words for a person: ``female 0.98``, ``31 ±5``."""
+
+
+class ImageTask(Task):
+    """One answer per image; its label stands in a cell of the CSV."""
+
+    @abstractmethod
+    def encode(self, cells: Sequence[str]) -> Labels:
+        """Cells of the CSV to labels.
+
+        :raises DataError: a cell that is neither empty nor of the task's form (value and row).
+        """

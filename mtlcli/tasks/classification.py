@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from mtlcli.errors import DataError
 from mtlcli.io.column import Column
 from mtlcli.registry import Count, Fraction
-from mtlcli.tasks.base import Direction, Labels, Metrics, Task
+from mtlcli.tasks.base import Direction, ImageTask, Labels, Metrics
 from mtlcli.tasks.heads import ImageHead
 
 
@@ -43,7 +43,7 @@ class ConfusionMetrics(Metrics):
         }
 
 
-class Classification(Task):
+class Classification(ImageTask):
     """One of C classes: softmax cross-entropy, accuracy.
 
     :param hidden: width of a hidden layer in the head; 0 for none.
@@ -112,6 +112,9 @@ class Classification(Task):
             }
             for row in probabilities
         ]
+
+    def agreement(self, one: Tensor, two: Tensor) -> tuple[float, None]:
+        return float((one.argmax(1) == two.argmax(1)).float().mean()), None
 
     def caption(self, decoded: dict[str, Any]) -> str:
         return f"{decoded['label']} {decoded['probability']:.2f}"

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from mtlcli.errors import DataError
 from mtlcli.io.column import Column
 from mtlcli.registry import Count, Fraction
-from mtlcli.tasks.base import Direction, Labels, Metrics, Task
+from mtlcli.tasks.base import Direction, ImageTask, Labels, Metrics
 from mtlcli.tasks.heads import ImageHead
 
 _LARGEST = float(np.finfo(np.float32).max)
@@ -72,7 +72,7 @@ class RegressionMetrics(Metrics):
         }
 
 
-class Regression(Task):
+class Regression(ImageTask):
     """One number: L1, smooth L1 or squared loss; MAE, RMSE, R².
 
     The network predicts ``(y - centre) / scale``, from the column's ``low`` and ``high`` where both
@@ -120,6 +120,9 @@ class Regression(Task):
     def decode(self, output: Tensor) -> list[dict[str, Any]]:
         values = output.float().flatten().cpu() * self.scale + self.centre
         return [{"value": round(float(value), 4)} for value in values]
+
+    def agreement(self, one: Tensor, two: Tensor) -> tuple[None, float]:
+        return None, float((one.float() - two.float()).abs().mean() * self.scale)
 
     def caption(self, decoded: dict[str, Any]) -> str:
         unit = f" {self.column.unit}" if self.column.unit else ""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from mtlcli import registry
 from mtlcli.balancing.base import Weighting
-from mtlcli.data.geometry import Framing
+from mtlcli.data.geometry import Framing, Size
 from mtlcli.data.rows import Rows, from_frames
 from mtlcli.data.transforms import Augment
 from mtlcli.engine.optim import Rates, Schedule
@@ -22,7 +22,7 @@ from mtlcli.models.base import MultiTaskNet
 from mtlcli.models.blank import blank
 from mtlcli.models.fusions.base import Fusion
 from mtlcli.recipe.schema import InputSpec, ModelSpec, Recipe, Spec, TrainSpec
-from mtlcli.tasks.base import Task
+from mtlcli.tasks.base import ImageTask, Task
 from mtlcli.workflows.checks import Ready, TaskPlan, plans_of, recipe_of
 
 
@@ -118,10 +118,12 @@ def make_rows(
         frames = [frame.iloc[::every] for frame in frames]
     sources = [(dataset.root, frame) for dataset, frame in zip(ready.datasets, frames, strict=True)]
     known = [plan for plan in ready.tasks if plan.name in tasks]
+    whole = ((plan, tasks[plan.name]) for plan in known)
+    cells = {p.name: (p.source, task.encode) for p, task in whole if isinstance(task, ImageTask)}
     try:
         return from_frames(
-            sources, {plan.name: (plan.source, tasks[plan.name].encode) for plan in known},
-            size=look.size, margin=ready.margin, fit=look.fit, reduced=look.reduced,
+            sources, cells, framing(look, ready.margin),
+            dense={p.name: (p.source, p.column) for p in known if p.column.dense},
             augment=Augment(**recipe.augment.model_dump()) if train else None,
             seed=recipe.train.seed,
         )  # fmt: skip
@@ -129,6 +131,29 @@ def make_rows(
         tables = " or ".join(str(dataset.csv(split)) for dataset in ready.datasets)
         where = ", ".join(filter(None, [tables, fault.where]))
         raise DataError(fault.what, where=where, hint=fault.hint) from None
+
+
+def _sides(given: int | Size) -> Size:
+    return (given, given) if isinstance(given, int) else given
+
+
+def framing(look: InputSpec, margin: float) -> Framing:
+    """How pictures become inputs, by the recipe."""
+    return Framing(
+        size=None if look.size == "native" else _sides(look.size),
+        margin=margin,
+        fit=look.fit,
+        reduced=look.reduced,
+        crop=None if look.crop is None else _sides(look.crop),
+    )
+
+
+def input_size(look: InputSpec) -> Size:
+    """An input's height and width, to measure a network with; of the crop where it is native."""
+    made = framing(look, 0)
+    size = made.size or made.crop
+    assert size is not None  # the schema sees to it
+    return size
 
 
 def rates(train: TrainSpec) -> Rates:
@@ -199,8 +224,7 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> Loaded:
     with blank():
         net = make_net(recipe.model, tasks, recipe.input, pretrained=False)
     load_tensors(net, tensors, path)
-    look = recipe.input
-    view = Framing(look.size, content["margin"], look.fit, look.reduced)
+    view = framing(recipe.input, content["margin"])
     # the order in which convolutions predict fastest, on processors and GPUs alike
     net = net.to(device).to(memory_format=torch.channels_last).eval()
     return Loaded(content["name"], path, content, recipe, plans, tasks, net, view)

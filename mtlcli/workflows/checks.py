@@ -103,10 +103,26 @@ def check(recipe: Recipe, splits: tuple[str, ...] = ("train", "val")) -> Ready:
         raise UsageError("the recipe names no task", hint="add a table [tasks.NAME]")
     datasets = [manifest.load(folder) for folder in recipe.data]
     tasks = [_plan(name, recipe, datasets) for name in recipe.tasks]
+    _refuse_unfit_for_dense(recipe, tasks)
     for dataset in datasets:
         for split in splits:
             _check_split(dataset, split, tasks)
     return Ready(recipe, datasets, tasks)
+
+
+def _refuse_unfit_for_dense(recipe: Recipe, tasks: list[TaskPlan]) -> None:
+    """What the pictures may go through, and their dense labels cannot."""
+    dense = [task for task in tasks if task.column.dense]
+    if dense and recipe.input.reduced:
+        raise UsageError(
+            f"input.reduced does not go with the dense task {dense[0].name!r}, whose labels have "
+            "the pictures' own size", hint="leave out input.reduced",
+        )  # fmt: skip
+    if recipe.augment.rotate and any(task.column.encoding == "normals" for task in dense):
+        raise UsageError(
+            "augment.rotate would turn the pictures and not the normals in them",
+            hint="leave out augment.rotate",
+        )
 
 
 def _plan(name: str, recipe: Recipe, datasets: list[Dataset]) -> TaskPlan:
@@ -147,13 +163,18 @@ def _check_split(dataset: Dataset, split: str, tasks: list[TaskPlan]) -> None:
     if not path.is_file():
         raise DataError(f"dataset {dataset.name!r} has no split {split!r}", where=path)
     images = []
+    labels: dict[str, list[str]] = {t.source: [] for t in tasks if t.column.dense}
     for number, row in enumerate(_rows(path)):
         if number == 0:
             _check_header(path, list(row), dataset, tasks)
         images.append(row["image"] or "")  # None where a line is too short
+        for column, cells in labels.items():
+            cells += filter(None, [row.get(column)])
     if not images:
         raise DataError(f"the {split} split is empty", where=path)
-    _check_images(dataset, images, path)
+    _check_files(dataset, images, path, "pictures")
+    for column, cells in labels.items():
+        _check_files(dataset, cells, path, f"labels of {column}")
 
 
 def _check_header(path: Path, header: list[str], dataset: Dataset, tasks: list[TaskPlan]) -> None:
@@ -166,16 +187,16 @@ def _check_header(path: Path, header: list[str], dataset: Dataset, tasks: list[T
             )  # fmt: skip
 
 
-def _check_images(dataset: Dataset, images: list[str], path: Path) -> None:
-    """All pictures where the first looks find one missing; else some of them have to do."""
-    step = max(1, len(images) // _SAMPLE)
-    if all((dataset.root / name).is_file() for name in images[::step]):
+def _check_files(dataset: Dataset, names: list[str], path: Path, what: str) -> None:
+    """All of them where the first looks find one missing; else some of them have to do."""
+    step = max(1, len(names) // _SAMPLE)
+    if all((dataset.root / name).is_file() for name in names[::step]):
         return
-    missing = [name for name in images if not (dataset.root / name).is_file()]
-    message = f"{len(missing)} of {len(images)} pictures are missing, first: {missing[0]}"
-    if len(missing) > _TOLERATED * len(images):
+    missing = [name for name in names if not (dataset.root / name).is_file()]
+    message = f"{len(missing)} of {len(names)} {what} are missing, first: {missing[0]}"
+    if len(missing) > _TOLERATED * len(names):
         raise DataError(
-            message, where=f"{path}, pictures below {dataset.root}",
+            message, where=f"{path}, {what} below {dataset.root}",
             hint="put them back, correct `root` in dataset.toml, or run `mtl prepare` again",
         )  # fmt: skip
     console.warn(f"{path}: {message}; those rows are left out")

@@ -16,6 +16,7 @@ _EXTRAS = {
     "matplotlib": ("plots", "curves and reports"),
     "tensorboard": ("tensorboard", "TensorBoard"),
     "scipy": ("mat", "reading imdb.mat"),
+    "h5py": ("nyuv2", "reading NYUv2's labelled .mat"),
 }
 
 

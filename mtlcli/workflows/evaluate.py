@@ -22,6 +22,9 @@ from mtlcli.tasks.base import Direction
 from mtlcli.workflows import build, environment
 from mtlcli.workflows.checks import Ready
 
+_IMAGES = 64
+_PIXELS = 480 * 640
+
 
 @dataclass(frozen=True)
 class Scored:
@@ -91,7 +94,7 @@ def evaluate_checkpoint(
     against: Sequence[Path] | None = None,
     gates: Sequence[str] = (),
     device: str = "auto",
-    batch: int = 64,
+    batch: int | None = None,
 ) -> Report:
     """Score a checkpoint and its baselines on the same rows.
 
@@ -99,6 +102,7 @@ def evaluate_checkpoint(
     :param against: baselines; None: the parents that its header names, where they are found.
     :param gates: bounds that :func:`check_gates` will hold against the scores; seen to be possible
         before the work.
+    :param batch: images at once over all ranks; None: :func:`images_at_once`.
     :raises DataError: the data or the split are not there.
     :raises UsageError: a bound names no metric of this network.
     """
@@ -150,7 +154,7 @@ def _is_it(path: Path, sha256: str) -> bool:
 
 
 def _score(
-    loaded: build.Loaded, folders: Sequence[str], split: str, world: World, batch: int
+    loaded: build.Loaded, folders: Sequence[str], split: str, world: World, batch: int | None
 ) -> Scored:
     datasets = [manifest.load(folder) for folder in folders]
     recipe = loaded.recipe.model_copy(
@@ -158,7 +162,8 @@ def _score(
     )
     rows = build.make_rows(Ready(recipe, datasets, loaded.plans), loaded.tasks, split, train=False)
     batches = eval_loader(
-        rows, batch=batch, workers=environment.workers(None, world), rank=world.rank,
+        rows, batch=batch or images_at_once(loaded) * world.size,
+        workers=environment.workers(None, world), rank=world.rank,
         ranks=world.size,
     )  # fmt: skip
     precision = numbers.resolve(loaded.recipe.train.precision, world.device)
@@ -169,6 +174,14 @@ def _score(
         )  # fmt: skip
     parameters = sum(p.numel() for p in loaded.net.parameters())
     return Scored(loaded.name, loaded.path, loaded.header.get("budget", 0), parameters, scores)
+
+
+def images_at_once(loaded: build.Loaded) -> int:
+    """As many as go well into memory: a dense task has all its classes for every pixel."""
+    if not any(task.dense for task in loaded.tasks.values()):
+        return _IMAGES
+    height, width = build.input_size(loaded.recipe.input)
+    return max(1, _PIXELS // (height * width))
 
 
 _GATE = re.compile(r"\s*(\w+)\.(\w+)\s*(<=|>=|<|>)\s*([-+0-9.eE]+)\s*\Z")

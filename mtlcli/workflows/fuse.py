@@ -26,6 +26,8 @@ from mtlcli.workflows.fuse_plan import FusePlan
 _PROOF_IMAGES = 64
 _CALIBRATION_IMAGES = 512
 _AT_ONCE = 16
+_USUAL = 128 * 128  # pixels of the pictures that these counts are for
+_NEW = ("fusions.", "shortcuts.", "attentions.")
 
 
 @dataclass(frozen=True)
@@ -33,11 +35,13 @@ class Proof:
     """How close one head of the fused network is to its parent.
 
     :param largest: the largest difference of any output number.
-    :param same: classification: share of equal answers; None for other kinds.
-    :param apart: other kinds: mean absolute difference of the predicted value.
+    :param dense: whether the answers are one per pixel.
+    :param same: of classes: share of equal answers; None for other kinds.
+    :param apart: of other kinds: mean absolute difference of the answers.
     """
 
     task: str
+    dense: bool
     largest: float
     same: float | None
     apart: float | None
@@ -65,6 +69,7 @@ def fuse(plan: FusePlan, *, calibrate_on: Path | None = None, device: str = "aut
     chosen = build.pick_device(device)
     tasks = build.make_tasks(plan.tasks)
     folders = [calibrate_on] if calibrate_on else [Path(folder) for folder in plan.recipe.data]
+    size = build.input_size(plan.recipe.input)
     parents = [build.load_model(parent.path, chosen) for parent in plan.parents]
     _refuse_unequal_depth(parents)
     net = build.make_net(plan.recipe.model, tasks, plan.recipe.input, pretrained=False)
@@ -72,15 +77,16 @@ def fuse(plan: FusePlan, *, calibrate_on: Path | None = None, device: str = "aut
     net = net.to(chosen).eval()
     calibrated = 0
     if calibrate_on is not None:
-        calibrated = calibrate(net, _images(plan, folders, "train", _CALIBRATION_IMAGES))
+        count = _at_most(_CALIBRATION_IMAGES, size)
+        calibrated = calibrate(net, _images(plan, folders, "train", count))
     source, images = _proof_images(plan, folders)
-    size = plan.recipe.input.size
+    images = [part.to(chosen) for part in images]
     return Fused(
         net=net,
-        cost=summarise(net, size, size),
-        parents=[total(summarise(p.net, size, size)) for p in parents],
+        cost=summarise(net, *size),
+        parents=[total(summarise(p.net, *size)) for p in parents],
         proofs=[
-            _prove(net, p.net, task, images.to(chosen))
+            _prove(net, p.net, task, images)
             for p, task in zip(parents, tasks.values(), strict=True)
         ],
         proof_images=source,
@@ -124,12 +130,27 @@ def _backbone(parent: build.Loaded) -> Backbone:
 
 
 def _take_over(net: MultiTaskNet, parents: list[MultiTaskNet]) -> None:
-    """Copy every tensor of the parents; only fusions and shortcuts keep their own start."""
-    tensors = {name: t for parent in parents for name, t in parent.state_dict().items()}
-    result = net.load_state_dict(tensors, strict=False)
-    new = [k for k in result.missing_keys if not k.startswith(("fusions.", "shortcuts."))]
-    if new or result.unexpected_keys:
-        raise MtlError(f"tensors without a place: {[*new, *result.unexpected_keys][:4]}")
+    """Copy the parents' tensors; what only sharing brings in keeps its own start.
+
+    Where all tasks share one backbone it is the first parent's, with its shortcut.
+    """
+    found = {name: t for parent in reversed(parents) for name, t in parent.state_dict().items()}
+    names = net.backbone_names(net.tasks)
+    own = net.state_dict()
+    taken = {new: found[old] for new in own if (old := _origin(new, net.tasks, names)) in found}
+    lost = [name for name in own if name not in taken and not name.startswith(_NEW)]
+    if lost:
+        raise MtlError(f"tensors without a source: {lost[:4]}")
+    net.load_state_dict({**own, **taken})
+
+
+def _origin(name: str, tasks: list[str], backbones: list[str]) -> str:
+    """What the tensor is called in its parent."""
+    part, _, rest = name.partition(".")
+    owner, _, rest = rest.partition(".")
+    if part in ("backbones", "shortcuts") and owner not in tasks and owner in backbones:
+        owner = tasks[0]
+    return f"{part}.{owner}.{rest}"
 
 
 def _images(plan: FusePlan, folders: list[Path], split: str, limit: int) -> Iterator[Tensor]:
@@ -142,37 +163,49 @@ def _images(plan: FusePlan, folders: list[Path], split: str, limit: int) -> Iter
         yield batch.images
 
 
-def _proof_images(plan: FusePlan, folders: list[Path]) -> tuple[str, Tensor]:
+def _at_most(images: int, size: tuple[int, int]) -> int:
+    """So many pictures, fewer where they are large."""
+    return max(2, min(images, images * _USUAL // (size[0] * size[1])))
+
+
+def _proof_images(plan: FusePlan, folders: list[Path]) -> tuple[str, list[Tensor]]:
+    """Where they are from, and batches of them; pictures in their own sizes do not make one."""
+    size = build.input_size(plan.recipe.input)
+    count = _at_most(_PROOF_IMAGES, size)
     try:
-        images = torch.cat(list(_images(plan, folders, "val", _PROOF_IMAGES)))
+        return "val", list(_images(plan, folders, "val", count))
     except MtlError as fault:  # the parents' data need not be here
         console.detail(f"the proof takes random images: {fault.what}")
-        size = plan.recipe.input.size
-        return "random", torch.randint(0, 256, (_PROOF_IMAGES, 3, size, size), dtype=torch.uint8)
-    return "val", images
+        images = torch.randint(0, 256, (count, 3, *size), dtype=torch.uint8)
+        return "random", list(torch.split(images, _AT_ONCE))
 
 
 @torch.no_grad()
-def _prove(net: MultiTaskNet, parent: MultiTaskNet, task: Task, images: Tensor) -> Proof:
-    parts = torch.split(images, _AT_ONCE)
-    ours = torch.cat([net(part)[task.name] for part in parts])
-    theirs = torch.cat([parent(part)[task.name] for part in parts])
-    largest = float((ours - theirs).abs().max())
-    pairs = list(zip(task.decode(ours), task.decode(theirs), strict=True))
-    if "label" in pairs[0][0]:
-        same = sum(one["label"] == two["label"] for one, two in pairs) / len(pairs)
-        return Proof(task.name, largest, same, None)
-    apart = sum(abs(one["value"] - two["value"]) for one, two in pairs) / len(pairs)
-    return Proof(task.name, largest, None, apart)
+def _prove(net: MultiTaskNet, parent: MultiTaskNet, task: Task, images: list[Tensor]) -> Proof:
+    largest, same, apart = 0.0, 0.0, 0.0
+    kinds: tuple[float | None, float | None] = (None, None)
+    for part in images:
+        ours, theirs = (
+            task.at_size_of(one(part)[task.name].float(), part) for one in (net, parent)
+        )
+        largest = max(largest, float((ours - theirs).abs().max()))
+        kinds = task.agreement(ours, theirs)
+        same += (kinds[0] or 0.0) * len(part)
+        apart += (kinds[1] or 0.0) * len(part)
+    count = sum(map(len, images))
+    return Proof(
+        task.name, task.dense, largest,
+        None if kinds[0] is None else same / count, None if kinds[1] is None else apart / count,
+    )  # fmt: skip
 
 
-def _stages(parents: list[build.Loaded], size: int) -> list[dict[str, Any]]:
+def _stages(parents: list[build.Loaded], size: tuple[int, int]) -> list[dict[str, Any]]:
     backbones = [_backbone(p) for p in parents]
     return [
         {
             "stage": index + 1,
             "channels": [b.channels[index] for b in backbones],
-            "size": [-(-size // b.strides[index]) for b in backbones],
+            "size": [[-(-side // b.strides[index]) for side in size] for b in backbones],
         }
         for index in range(len(backbones[0].stages))
     ]

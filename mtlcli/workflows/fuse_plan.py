@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mtlcli import catalog, registry
 from mtlcli.errors import UsageError
 from mtlcli.io import checkpoint
 from mtlcli.recipe.load import from_plain, merge
@@ -14,7 +15,10 @@ from mtlcli.workflows.checks import TaskPlan
 #: what a fused network is trained with unless told otherwise: half as long and at 0.4 of the
 #: rate, which is gentle to what is learned already, and faster where it is new.
 FINE_TUNE = {"fusion_lr": 10.0, "warmup": 0.5, "steps": 0, "best": ""}
-_SAME_LOOK = ("size", "mean", "std", "fit", "reduced")
+_SAME_LOOK = ("size", "crop", "mean", "std", "fit", "reduced")
+_FUSED = "fused"
+#: what a fusion brings along: sluice networks have learned skip connections too.
+_WITH = {"sluice": {"shortcut": "mixture"}}
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,17 @@ class FusePlan:
     tasks: list[TaskPlan]
 
     @property
+    def one_backbone(self) -> bool:
+        """Whether all tasks share the first parent's backbone; the others keep their heads only."""
+        return self.recipe.model.architecture.name != _FUSED
+
+    @property
+    def way(self) -> str:
+        """How the tasks share, in a word."""
+        model = self.recipe.model
+        return model.architecture.name if self.one_backbone else model.fusion.name
+
+    @property
     def name(self) -> str:
         """``gender+age``."""
         return "+".join(parent.task for parent in self.parents)
@@ -78,18 +93,48 @@ def plan(
 ) -> FusePlan:
     """Read the headers and see whether the networks can be fused.
 
-    :raises UsageError: fewer than two, a task twice, a multi-task parent, or different inputs.
+    :param fusion: a fusion layer, or an architecture of one backbone (``shared``, ``mtan``).
+    :raises UsageError: fewer than two, a task twice, a multi-task parent, different inputs, or an
+        unknown way to share.
     :raises DataError, MissingError: one is not a checkpoint.
     """
     if len(paths) < 2:
         raise UsageError(
             "fusing needs at least two checkpoints", hint="mtl fuse gender.st age.st -o nddr"
         )
+    _refuse_unknown(fusion)
     parents = [Parent(path, checkpoint.read_header(path)) for path in paths]
     _refuse_unfit(parents)
     recipe = from_plain(_recipe(parents, fusion, shortcut), overrides)
     tasks = [TaskPlan.from_plain(p.task, p.header["tasks"][p.task]) for p in parents]
-    return FusePlan(parents, recipe, tasks)
+    made = FusePlan(parents, recipe, tasks)
+    if made.one_backbone:
+        _refuse_other_backbone(parents)
+    return made
+
+
+def ways() -> list[str]:
+    """What ``--fusion`` takes."""
+    return [*catalog.FUSIONS, *(name for name in catalog.ARCHITECTURES if name != _FUSED)]
+
+
+def _refuse_unknown(fusion: str) -> None:
+    if fusion not in ways():
+        raise UsageError(
+            f"there is no way to share called {fusion!r}", hint=registry.suggest(fusion, ways())
+        )
+
+
+def _refuse_other_backbone(parents: list[Parent]) -> None:
+    """One backbone for all can only be that of networks built alike."""
+    first = parents[0]
+    for other in parents[1:]:
+        if other.backbone != first.backbone:
+            raise UsageError(
+                f"{first.path} and {other.path} have different backbones: "
+                f"{first.backbone['name']} and {other.backbone['name']}",
+                hint="one backbone for all tasks needs equal ones; --fusion nddr joins any",
+            )
 
 
 def _refuse_unfit(parents: list[Parent]) -> None:
@@ -119,7 +164,7 @@ def _sources(fused: Parent) -> str:
 
 def _refuse_other_look(first: Parent, other: Parent) -> None:
     mine, theirs = first.header["recipe"]["input"], other.header["recipe"]["input"]
-    pairs = [(key, mine[key], theirs[key]) for key in _SAME_LOOK]
+    pairs = [(key, mine.get(key), theirs.get(key)) for key in _SAME_LOOK]
     pairs.append(("margin", first.header["margin"], other.header["margin"]))
     for key, one, two in pairs:
         if one != two:
@@ -134,18 +179,15 @@ def _recipe(parents: list[Parent], fusion: str, shortcut: bool) -> dict[str, Any
     recipes = [p.header["recipe"] for p in parents]
     first = recipes[0]
     data = list(dict.fromkeys(folder for recipe in recipes for folder in recipe["data"]))
+    losses = {task: factor for recipe in recipes for task, factor in recipe["loss"].items()}
     return {
         "about": "fused from " + ", ".join(p.header["name"] for p in parents),
         "data": data,
         "tasks": {p.task: p.header["recipe"]["tasks"][p.task] for p in parents},
+        "loss": losses,
         "input": first["input"],
         "augment": first["augment"],
-        "model": {
-            "architecture": _architecture(recipes, shortcut),
-            "backbone": parents[0].backbone,
-            "backbones": {p.task: p.backbone for p in parents},
-            "fusion": {"name": fusion},
-        },
+        "model": _model(parents, fusion, shortcut),
         "train": _fine_tune(first["train"]),
     }
 
@@ -155,12 +197,22 @@ def _fine_tune(train: dict[str, Any]) -> dict[str, Any]:
     return merge(train, {**FINE_TUNE, **shorter})
 
 
-def _architecture(recipes: list[dict[str, Any]], shortcut: bool) -> dict[str, Any]:
+def _model(parents: list[Parent], fusion: str, shortcut: bool) -> dict[str, Any]:
     """A parent's own shortcut stays; beside it the other parents get one that changes nothing."""
-    parts = [recipe["model"]["architecture"] for recipe in recipes]
-    made: dict[str, Any] = {"name": "fused"}
+    parts = [parent.header["recipe"]["model"]["architecture"] for parent in parents]
+    options: dict[str, Any] = {}
     if shortcut or any(part.get("shortcut") for part in parts):
-        made["shortcut"] = True
+        options["shortcut"] = True
+    if fusion not in catalog.FUSIONS:
+        return {
+            "architecture": {"name": fusion, **options},
+            "backbone": parents[0].backbone,
+        }
     if any(part.get("align_corners") for part in parts):
-        made["align_corners"] = True
-    return made
+        options["align_corners"] = True
+    return {
+        "architecture": {"name": _FUSED, **_WITH.get(fusion, {}), **options},
+        "backbone": parents[0].backbone,
+        "backbones": {p.task: p.backbone for p in parents},
+        "fusion": {"name": fusion},
+    }

@@ -6,17 +6,21 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.nn import functional as F
 
 from mtlcli.data.loader import eval_loader, train_loader
 from mtlcli.io.run_dir import RunDir
 from mtlcli.tasks.base import Task
+from mtlcli.tasks.dense import DenseTask
 from mtlcli.workflows import build
 from mtlcli.workflows.checks import Ready
 from mtlcli.workflows.plots import can_plot, plot_confusion, plot_curves, plot_scatter
 from mtlcli.workflows.report import write_report
+from mtlcli.workflows.scene_sheets import Scenes
 from mtlcli.workflows.sheets import plot_faces
 
 _SHOWN = 32
+_SCENES = 48
 _ROWS = 2000  # enough for a picture; the scores are those of the whole split
 
 
@@ -48,6 +52,8 @@ def _upright(images: torch.Tensor) -> np.ndarray:
 
 
 def _truth(task: Task, target: torch.Tensor) -> str:
+    if task.dense:
+        return task.name  # the label is a picture; that it is there is all a caption can say
     classes = task.column.classes
     return classes[int(target)] if classes else f"{float(target):g}"
 
@@ -72,25 +78,44 @@ class _Seen:
 @torch.no_grad()
 def _draw_val(run: RunDir, tasks: Mapping[str, Task], ready: Ready, device: torch.device) -> None:
     net = build.load_model(run.best, device).net
-    rows = build.make_rows(ready, tasks, "val", train=False)
+    rows = build.make_rows(ready, tasks, "val", train=False, limit=_limit(tasks))
     images: list[torch.Tensor] = []
-    seen = {name: _Seen() for name in tasks}
-    for batch in eval_loader(rows, batch=64, workers=0):
+    whole = {name: task for name, task in tasks.items() if not task.dense}
+    seen = {name: _Seen() for name in whole}
+    scenes = {name: Scenes(task) for name, task in tasks.items() if isinstance(task, DenseTask)}
+    for batch in eval_loader(rows, batch=1 if scenes else 64, workers=0):
         outputs = net(batch.images.to(device))
         base = sum(map(len, images))
         images.append(batch.images)
-        for name, task in tasks.items():
+        for name, task in whole.items():
             for i, decoded in enumerate(task.decode(outputs[name].float().cpu())):
                 if batch.weights[name][i] > 0:
                     seen[name].rows.append(base + i)
                     seen[name].truths.append(float(batch.targets[name][i]))
                     seen[name].predictions.append(decoded)
-        if base > _ROWS:
-            break
-    shown = _upright(torch.cat(images))
+        for name, sheet in scenes.items():
+            if batch.weights[name][0] > 0:
+                sheet.add(batch.images, outputs[name].float().cpu(), batch.targets[name])
+    for sheet in scenes.values():
+        sheet.draw(run.plots)
+    if any(one.rows for one in seen.values()):
+        _draw_whole(run.plots, whole, seen, images)
+
+
+def _limit(tasks: Mapping[str, Task]) -> int:
+    """Rows to look at: of scenes so few that their maps may be held."""
+    return _SCENES if any(task.dense for task in tasks.values()) else _ROWS
+
+
+def _draw_whole(
+    folder: Path, tasks: Mapping[str, Task], seen: "Mapping[str, _Seen]", images: list[torch.Tensor]
+) -> None:
+    size = images[0].shape[2:]  # pictures in their own sizes make no grid of one size
+    alike = [part if part.shape[2:] == size else F.interpolate(part, size) for part in images]
+    shown = _upright(torch.cat(alike))
     for name, task in tasks.items():
         if seen[name].rows:
-            _draw_task(run.plots, task, seen[name], shown)
+            _draw_task(folder, task, seen[name], shown)
 
 
 def _draw_task(folder: Path, task: Task, seen: _Seen, images: np.ndarray) -> None:

@@ -5,7 +5,7 @@ be checked without torch (model, face detector, output folder) is checked before
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,19 +16,23 @@ import numpy as np
 from mtlcli import console
 from mtlcli.data.decode import read_rgb
 from mtlcli.data.faces import Face, detector
-from mtlcli.errors import DataError, MtlError, PartialError, UsageError
+from mtlcli.errors import DataError, UsageError
 from mtlcli.io import checkpoint
+from mtlcli.workflows.checks import plans_of
 from mtlcli.workflows.predict_files import Lines, Pictures, Record, Seen, Table
+from mtlcli.workflows.predict_maps import save_maps, save_numbers
+from mtlcli.workflows.predict_report import Report, close, count, say
 from mtlcli.workflows.sources import SUFFIXES, Failure, Source, Sources
 
 if TYPE_CHECKING:
-    from mtlcli.engine.predictor import Answer, Item, Predictor
+    from mtlcli.engine.dense import Map
+    from mtlcli.engine.predictor import Predictor
     from mtlcli.tasks.base import Task
 
-SCHEMA = "mtl.predict/1"
+__all__ = ["Report", "Wishes", "close", "predict"]
+
 _MANY = 20
 _FOLDER = Path("mtl-pictures")
-_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,9 @@ class Wishes:
     :param image: save annotated pictures.
     :param crops: save each face.
     :param detector: a YuNet ONNX file.
+    :param npz: also save the maps of dense tasks as numbers.
+    :param tile: pixels a side of the tiles that large pictures are cut into; 0: never; None: as
+        :class:`mtlcli.engine.dense.DensePredictor` says.
     :param batch: faces in one pass through the network.
     """
 
@@ -47,39 +54,13 @@ class Wishes:
     whole: bool = False
     image: bool = True
     crops: bool = False
+    npz: bool = False
+    tile: int | None = None
     csv: Path | None = None
     jsonl: Path | None = None
     detector: Path | None = None
     batch: int = 16
     device: str = "auto"
-
-
-@dataclass
-class Report:
-    """What a prediction came to.
-
-    :param photos: how many were predicted.
-    :param records: one per photo, kept for ``--json`` only.
-    """
-
-    model: dict[str, Any]
-    device: str
-    photos: int = 0
-    faces: int = 0
-    without: int = 0
-    failed: list[Failure] = field(default_factory=list)
-    records: list[dict[str, Any]] = field(default_factory=list)
-
-    def plain(self) -> dict[str, Any]:
-        """For JSON."""
-        return {
-            "schema": SCHEMA,
-            "model": self.model,
-            "device": self.device,
-            "faces": self.faces,
-            "photos": self.records,
-            "failed": [{"image": f.name, "error": f.reason} for f in self.failed],
-        }
 
 
 @dataclass(frozen=True)
@@ -92,6 +73,20 @@ class _Photo:
     seconds: float
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """What the network says of a picture.
+
+    :param decoded: one per face, or one.
+    :param maps: dense tasks' answers.
+    """
+
+    photo: _Photo
+    decoded: list[dict[str, dict[str, Any]]]
+    seconds: float
+    maps: "Mapping[str, Map]" = field(default_factory=dict)
+
+
 def predict(sources: Sources, model: Path, wishes: Wishes) -> Report:
     """Predict every picture; a bad one is noted and never stops the others.
 
@@ -100,55 +95,29 @@ def predict(sources: Sources, model: Path, wishes: Wishes) -> Report:
     """
     header = checkpoint.read_header(model)
     folder = _folder(wishes, sources)
-    find = detector(wishes.detector) if header["images"] == "faces" and not wishes.whole else None
+    dense = any(plan.column.dense for plan in plans_of(header))
+    faces = header["images"] == "faces" and not wishes.whole and not dense
+    find = detector(wishes.detector) if faces else None
     console.detail(f"model {model}")
-    predictor = _load(model, wishes.device)
+    predictor = _load(model, wishes, dense)
     report = Report(
         _describe(model, header, list(predictor.tasks)),
         str(predictor.device),
         failed=list(sources.failed),
     )
     with ExitStack() as stack:
-        outputs = _Outputs(wishes, Pictures(folder, sources.items, predictor.margin), stack)
+        pictures = Pictures(folder, sources.items, predictor.framing.margin)
+        outputs = _Outputs(wishes, pictures, predictor.tasks, stack)
         outputs.add_failures(report.failed)
-        items = _items(sources, find, predictor, report.failed, outputs)
+        photos = _photos(sources, find, report.failed, outputs)
         counter = stack.enter_context(console.progress("predicting", len(sources.items)))
-        for answer in predictor.stream(items, wishes.batch):
-            record = _record(answer, predictor.tasks)
-            outputs.add(record, answer.key.image)
-            _count(record, report)
-            _say(record, report, whole=find is None)
+        for seen in _seen(photos, predictor, wishes.batch):
+            record = _record(seen, predictor.tasks)
+            outputs.add(record, seen)
+            count(record, report)
+            say(record, report, whole=find is None)
             counter.advance()
     return report
-
-
-def close(report: Report) -> None:
-    """Say what is left to say, print the JSON document, and raise if pictures failed.
-
-    :raises DataError: no picture could be read.
-    :raises PartialError: some could not.
-    """
-    console.emit(report.plain())
-    if report.without:
-        console.info(
-            f"no face in {report.without} of {report.photos} photos; "
-            "`--whole` predicts from the whole picture"
-        )
-    if report.failed:
-        raise _fault(report)
-
-
-def _fault(report: Report) -> MtlError:
-    failed, total = report.failed, report.photos + len(report.failed)
-    if total == 1:
-        return DataError(f"{failed[0].name}: {failed[0].reason}")
-    shown = [f"{f.name}: {f.reason}" for f in failed[:_SHOWN]]
-    if len(failed) > _SHOWN:
-        shown.append(f"… and {len(failed) - _SHOWN} more; --jsonl FILE lists all")
-    kind = PartialError if report.photos else DataError
-    return kind(
-        f"{len(failed)} of {total} pictures could not be read", where="\n         ".join(shown)
-    )
 
 
 def _folder(wishes: Wishes, sources: Sources) -> Path:
@@ -161,15 +130,18 @@ def _folder(wishes: Wishes, sources: Sources) -> Path:
     return wishes.out
 
 
-def _load(model: Path, device: str) -> "Predictor":
+def _load(model: Path, wishes: Wishes, dense: bool) -> "Predictor":
+    from mtlcli.engine.dense import DensePredictor
     from mtlcli.engine.predictor import Predictor
     from mtlcli.workflows import build
 
-    loaded = build.load_model(model, build.pick_device(device))
-    return Predictor(
-        loaded.net, loaded.tasks,
-        size=loaded.view.size, margin=loaded.view.margin, fit=loaded.recipe.input.fit,
-        device=build.pick_device(device),
+    device = build.pick_device(wishes.device)
+    loaded = build.load_model(model, device)
+    if not dense:
+        return Predictor(loaded.net, loaded.tasks, loaded.view, device=device)
+    return DensePredictor(
+        loaded.net, loaded.tasks, loaded.view,
+        device=device, tile=wishes.tile, probabilities=wishes.npz,
     )  # fmt: skip
 
 
@@ -182,98 +154,89 @@ def _describe(path: Path, header: dict[str, Any], tasks: list[str]) -> dict[str,
     }
 
 
-def _items(
+def _photos(
     sources: Sources,
     find: Callable[[np.ndarray], list[Face]] | None,
-    predictor: "Predictor",
     failed: list[Failure],
     outputs: "_Outputs",
-) -> Iterator["Item[_Photo]"]:
-    """Decode, look for faces, cut; a picture that cannot be is noted and passed over."""
-    from mtlcli.engine.predictor import Item
-
+) -> Iterator[_Photo]:
+    """Decode and look for faces; a picture that cannot be is noted and passed over."""
     for source in sources.items:
         began = time.perf_counter()
         try:
             image = read_rgb(source.data)
             faces: list[Face | None] = [None] if find is None else list(find(image))
-            views = [predictor.view(image, None if f is None else f.box) for f in faces]
         except DataError as fault:
             failed.append(Failure(source.name, fault.what))
             outputs.add_failures(failed[-1:])
             continue
-        photo = _Photo(source, image, faces, time.perf_counter() - began)
-        yield Item(photo, views, image.nbytes)
+        yield _Photo(source, image, faces, time.perf_counter() - began)
 
 
-def _record(answer: "Answer[_Photo]", tasks: dict[str, "Task"]) -> Record:
-    photo = answer.key
+def _seen(photos: Iterator[_Photo], predictor: "Predictor", batch: int) -> Iterator[_Seen]:
+    """What the network says: of scenes one by one, of faces in full batches."""
+    from mtlcli.engine.dense import DensePredictor
+    from mtlcli.engine.predictor import Item
+
+    if isinstance(predictor, DensePredictor):
+        for photo in photos:
+            began = time.perf_counter()
+            scene = predictor.scene(photo.image)
+            yield _Seen(photo, [scene.decoded], time.perf_counter() - began, scene.maps)
+        return
+    items = (Item(photo, _views(photo, predictor), photo.image.nbytes) for photo in photos)
+    for answer in predictor.stream(items, batch):
+        yield _Seen(answer.key, answer.decoded, answer.seconds)
+
+
+def _views(photo: _Photo, predictor: "Predictor") -> list[np.ndarray]:
+    return [predictor.view(photo.image, None if f is None else f.box) for f in photo.faces]
+
+
+def _record(seen: _Seen, tasks: dict[str, "Task"]) -> Record:
+    photo = seen.photo
     faces = [
         Seen(
             None if face is None else face.box,
             None if face is None else face.score,
             decoded,
-            [task.caption(decoded[name]) for name, task in tasks.items()],
+            [_words(name, task, decoded[name]) for name, task in tasks.items()],
         )
-        for face, decoded in zip(photo.faces, answer.decoded, strict=True)
+        for face, decoded in zip(photo.faces, seen.decoded, strict=True)
     ]
     height, width = photo.image.shape[:2]
-    return Record(photo.source, width, height, faces, photo.seconds + answer.seconds)
+    return Record(photo.source, width, height, faces, photo.seconds + seen.seconds)
 
 
-def _count(record: Record, report: Report) -> None:
-    report.photos += 1
-    report.faces += len(record.faces)
-    report.without += not record.faces
-    if console.wants_json():
-        report.records.append(record.plain())
-
-
-def _say(record: Record, report: Report, *, whole: bool) -> None:
-    model = f"{report.model['name']}@{report.model['sha256'][:4]}"
-    found = "whole picture" if whole else _counted(len(record.faces))
-    console.result(
-        f"{record.source.name}  {found}  {1000 * record.seconds:.0f} ms ({report.device})"
-        f"  model {model}"
-    )
-    captions = [face.captions for face in record.faces]
-    widths = [max(map(len, column)) for column in zip(*captions, strict=True)]
-    for number, face in enumerate(record.faces, 1):
-        words = "   ".join(c.ljust(w) for c, w in zip(face.captions, widths, strict=True))
-        console.result(f"  {number}  {words}   {_place(face)}".rstrip())
-    for path in record.saved:
-        console.result(f"saved {path}")
-
-
-def _counted(faces: int) -> str:
-    return {0: "no face", 1: "1 face"}.get(faces, f"{faces} faces")
-
-
-def _place(face: Seen) -> str:
-    """The box as left, top, width, height."""
-    if face.box is None:
-        return ""
-    x0, y0, x1, y1 = face.box
-    return f"box {x0},{y0},{x1 - x0},{y1 - y0}"
+def _words(name: str, task: "Task", decoded: dict[str, Any]) -> str:
+    """A dense task's caption says little without its name."""
+    return f"{name} {task.caption(decoded)}" if task.dense else task.caption(decoded)
 
 
 class _Outputs:
     """All that is written, as far as it is wished for."""
 
-    def __init__(self, wishes: Wishes, pictures: Pictures, stack: ExitStack) -> None:
-        self._wishes, self._pictures = wishes, pictures
+    def __init__(
+        self, wishes: Wishes, pictures: Pictures, tasks: "dict[str, Task]", stack: ExitStack
+    ) -> None:
+        self._wishes, self._pictures, self._tasks = wishes, pictures, tasks
         self._lines = None if wishes.jsonl is None else Lines(wishes.jsonl)
         self._table = None if wishes.csv is None else Table(wishes.csv)
         for output in (self._lines, self._table):
             if output is not None:
                 stack.callback(output.close)
 
-    def add(self, record: Record, image: np.ndarray) -> None:
+    def add(self, record: Record, seen: _Seen) -> None:
         """Pictures first: the lines name them."""
-        if self._wishes.image and record.faces:
-            record.saved.append(self._pictures.annotated(record, image))
+        image, pictures = seen.photo.image, self._pictures
+        if self._wishes.image and seen.maps:
+            record.saved += save_maps(record, image, seen.maps, self._tasks, pictures)
+        elif self._wishes.image and record.faces:
+            record.saved.append(pictures.annotated(record, image))
+        if self._wishes.npz and seen.maps:
+            record.saved.append(save_numbers(record, seen.maps, pictures))
         if self._wishes.crops:
-            record.saved += self._pictures.crops(record, image)
+            record.saved += pictures.crops(record, image)
         for output in (self._lines, self._table):
             if output is not None:
                 output.add(record)

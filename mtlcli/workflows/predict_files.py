@@ -189,7 +189,7 @@ class Pictures:
             for number, face in enumerate(record.faces, 1)
         ]
         drawn = annotate(image, [face.box for face in record.faces], captions)
-        return self._save(drawn, f"{_stem(record.source)}-mtl")
+        return self._save(drawn, f"{stem_of(record.source)}-mtl")
 
     def crops(self, record: Record, image: np.ndarray) -> list[str]:
         """Save each face as the network saw it, in the picture's own resolution."""
@@ -199,23 +199,25 @@ class Pictures:
         for number, face in enumerate(record.faces, 1):
             if face.box is not None:
                 part = fromarray(crop_box(image, face.box, self.margin))
-                saved.append(self._save(part, f"{_stem(record.source)}-mtl-face{number}"))
+                saved.append(self._save(part, f"{stem_of(record.source)}-mtl-face{number}"))
         return saved
 
     def _save(self, picture: "Image", stem: str) -> str:
-        path = self._free(stem)
+        path = self.free(stem)
         files.replace_atomically(path, lambda aside: picture.save(aside, "JPEG", quality=_QUALITY))
         return str(path)
 
-    def _free(self, stem: str) -> Path:
+    def free(self, stem: str, suffix: str = ".jpg") -> Path:
+        """A path that no source and no other picture has; it is taken from now on."""
         number = 1
-        path = self.folder / f"{stem}.jpg"
+        path = self.folder / f"{stem}{suffix}"
         while path.resolve() in self._taken:
             number += 1
-            path = self.folder / f"{stem}-{number}.jpg"
+            path = self.folder / f"{stem}-{number}{suffix}"
         self._taken.add(path.resolve())
         return path
 
 
-def _stem(source: Source) -> str:
+def stem_of(source: Source) -> str:
+    """What the pictures made of a source are named after."""
     return source.data.stem if isinstance(source.data, Path) else source.name

@@ -4,21 +4,20 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from mtlcli import console
 from mtlcli.data import manifest
 from mtlcli.data.preparers.base import Bad, Item
 from mtlcli.errors import DataError, UsageError
 from mtlcli.io import files
+from mtlcli.io.column import Column
 from mtlcli.workflows import prepare_recipes
 from mtlcli.workflows.prepare_job import Job, too_bad
 from mtlcli.workflows.prepare_report import Report, reasons, summarize
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_PREVIEWS = 32
 
 
 def look_there(job: Job) -> manifest.Dataset | None:
@@ -47,12 +46,18 @@ def look_there(job: Job) -> manifest.Dataset | None:
 
 
 def _whole(there: manifest.Dataset) -> bool:
+    dense = [name for name, column in there.columns.items() if column.dense]
     for split, one in there.splits.items():
         path = there.csv(split)
         if not path.is_file() or files.sha256(path) != one.sha256:
             return False
         with path.open(encoding="utf-8", newline="") as stream:
-            if not all((there.root / row["image"]).is_file() for row in csv.DictReader(stream)):
+            if not all(
+                (there.root / row[name]).is_file()
+                for row in csv.DictReader(stream)
+                for name in ("image", *dense)
+                if row[name]
+            ):
                 return False
     return True
 
@@ -69,7 +74,7 @@ def assemble(job: Job, outcomes: Sequence[Item | Bad], made: int, seed: int) -> 
     frames = _frames(good, splits, list(columns))
     _write_bad(job.folder / "bad.csv", bad)
     shown = frames.get("train", next(iter(frames.values())))
-    preview = _write_preview(job, shown, list(columns), seed)
+    preview = _write_preview(job, shown, columns, seed)
     job.preparer.finish(good, splits)
     if not job.preparer.recipe:
         prepare_recipes.write(job.folder, columns)
@@ -106,15 +111,13 @@ def _write_bad(path: Path, bad: Sequence[Bad]) -> None:
     files.write_text(path, text.getvalue())
 
 
-def _write_preview(job: Job, frame: "pd.DataFrame", columns: Sequence[str], seed: int) -> Path:
-    from mtlcli.data import preview
-    from mtlcli.data.decode import open_rgb
+def _write_preview(
+    job: Job, frame: "pd.DataFrame", columns: Mapping[str, Column], seed: int
+) -> Path:
+    from mtlcli.workflows.prepare_preview import sheet as draw
 
-    rows = frame.sample(min(_PREVIEWS, len(frame)), random_state=seed).astype(str)
-    chosen = cast("list[dict[str, str]]", rows.to_dict("records"))
-    root, margin = job.preparer.image_root(), job.preparer.margin
-    tiles = [preview.tile(open_rgb(root / r["image"]), preview.crop_box(r, margin)) for r in chosen]
-    sheet = preview.grid(tiles, [preview.caption(row, columns) for row in chosen])
+    made = job.preparer
+    sheet = draw(frame, columns, made.image_root(), made.margin, seed)
     path = job.folder / "preview.jpg"
     files.replace_atomically(path, lambda aside: sheet.save(aside, "JPEG", quality=90))
     return path

@@ -58,7 +58,10 @@ def reasons(bad: Iterable[Bad]) -> dict[str, int]:
 
 
 def summarize(columns: Mapping[str, Column], items: Sequence[Item]) -> dict[str, dict[str, Any]]:
-    """Column → kind, number of empty cells, and counts per class or the range and mean."""
+    """Column → kind, number of empty cells, and counts per class or the range and mean.
+
+    Of a dense column, whose labels are pictures, how many there are and the names of its classes.
+    """
     return {
         name: _summary(c, [i.labels.get(name, "") for i in items]) for name, c in columns.items()
     }
@@ -67,6 +70,8 @@ def summarize(columns: Mapping[str, Column], items: Sequence[Item]) -> dict[str,
 def _summary(column: Column, cells: Sequence[str]) -> dict[str, Any]:
     given = [cell for cell in cells if cell]
     made: dict[str, Any] = {"kind": column.kind, "missing": len(cells) - len(given)}
+    if column.dense:
+        return {**made, "labels": len(given), "names": list(column.classes)}
     if column.classes:
         counts = Counter(given)
         return {**made, "classes": {name: counts[name] for name in column.classes}}

@@ -26,11 +26,14 @@ _HIGHEST = 460
 
 
 def plot_faces(
-    images: np.ndarray, captions: Sequence[str], path: Path, columns: int = 8
+    images: Sequence[np.ndarray] | np.ndarray,
+    captions: Sequence[str],
+    path: Path,
+    columns: int = 8,
 ) -> Path | None:
     """A grid of pictures, each with its caption below.
 
-    :param images: ``[N, H, W, 3] uint8``, as the network is fed.
+    :param images: N of ``[H, W, 3] uint8``, as the network is fed; sizes may differ.
     :param captions: lines separated by newlines; a line that starts with ``!`` is written in red.
     """
     if not len(images):

@@ -32,7 +32,7 @@ def test_scores_equal_those_of_a_direct_pass(parents: Parents, tiny: Path) -> No
         build.Ready(loaded.recipe, [manifest.load(tiny)], loaded.plans), loaded.tasks, "test",
         train=False,
     )  # fmt: skip
-    batch = rows.batch(rows[0, np.arange(len(rows))])
+    batch = rows.batch(rows[0, np.arange(len(rows))][0])
     with torch.no_grad():
         answers = loaded.net(batch.images)["gender"].argmax(1)
     known = batch.weights["gender"] > 0

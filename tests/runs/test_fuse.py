@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from mtlcli.errors import UsageError
 from mtlcli.io import checkpoint
 from mtlcli.workflows import build, fuse, fuse_plan
 from mtlcli.workflows.checks import plans_of, recipe_of
@@ -205,3 +206,46 @@ def test_a_moved_checkpoint_is_found_by_run_name(parents: Parents, mtl: Run, wor
     (workdir / "runs" / "first-001").mkdir(parents=True)
     shutil.copy(parents["gender"], workdir / "runs" / "first-001" / "best.st")
     assert mtl("fuse", "first-001", parents["age"], "--device", "cpu", "-o", "x").code == 0
+
+
+@pytest.mark.parametrize("way", ["cross_stitch", "sluice"])
+def test_fusions_without_norms_are_the_parents_even_in_training(
+    parents: Parents, tmp_path: Path, way: str
+) -> None:
+    paths = [parents["gender"], parents["age"]]
+    made = fuse.fuse(fuse_plan.plan(paths, way, False, OWN), device="cpu")
+    assert all(proof.largest < 1e-4 for proof in made.proofs)
+
+
+@pytest.mark.parametrize(
+    ("way", "shortcut"), [("shared", False), ("shared", True), ("mtan", False)]
+)
+def test_one_backbone_is_the_first_parents(parents: Parents, way: str, shortcut: bool) -> None:
+    plan = fuse_plan.plan([parents["gender"], parents["age"]], way, shortcut)
+    made = fuse.fuse(plan, device="cpu")
+    gender, age = made.proofs
+    assert gender.largest < (0.2 if way == "mtan" else 1e-4)
+    assert age.largest > 1e-3
+    first, _ = checkpoint.load(parents["gender"])
+    second, _ = checkpoint.load(parents["age"])
+    own = made.net.state_dict()
+    for name, tensor in first.items():
+        assert torch.equal(own[name.replace("backbones.gender.", "backbones.shared.")], tensor)
+    heads = [name for name in second if name.startswith("heads.")]
+    assert heads and all(torch.equal(own[name], second[name]) for name in heads)
+
+
+def test_one_backbone_needs_equal_ones(parents: Parents) -> None:
+    with pytest.raises(UsageError, match="have different backbones"):
+        fuse_plan.plan([parents["gender"], parents["wide"]], "shared", False)
+
+
+def test_mtan_takes_no_shortcut(parents: Parents) -> None:
+    with pytest.raises(UsageError, match="shortcut"):
+        fuse_plan.plan([parents["gender"], parents["age"]], "mtan", True)
+
+
+def test_an_unknown_way_to_share_names_the_nearest(parents: Parents) -> None:
+    with pytest.raises(UsageError, match="no way to share called 'cross-stitch'") as fault:
+        fuse_plan.plan([parents["gender"], parents["age"]], "cross-stitch", False)
+    assert fault.value.hint == "did you mean cross_stitch?"

@@ -5,11 +5,14 @@ from typing import Literal
 from torch import nn
 from torchvision.models import get_model
 
+from mtlcli.errors import UsageError
 from mtlcli.models.backbones.base import Backbone, measure
-from mtlcli.models.backbones.families import assemble, family
+from mtlcli.models.backbones.dilation import dilate
+from mtlcli.models.backbones.families import Family, assemble, family
 from mtlcli.models.backbones.weights import imagenet, load_body
 
 _SMALL = 3  # pixels, the kernel of a small stem
+_WHOLE = 32  # the output stride that leaves a network as it is
 
 
 class Classifier(Backbone):
@@ -20,20 +23,40 @@ class Classifier(Backbone):
         of a .pth or .safetensors file with the tensors of the torchvision network.
     :param stem: "small" keeps the resolution of small images in the first stage: its first
         convolution becomes 3x3 (the centre of a larger one) with stride 1, and its max pool goes.
+    :param output_stride: of ResNets: 8 or 16 keeps the last features at an eighth or a sixteenth
+        of the picture's size, for dense tasks; the late stages dilate in place of striding.
+    :raises UsageError: an output stride below 32 of another network than a ResNet.
     """
 
     def __init__(
-        self, name: str, *, weights: str = "none", stem: Literal["standard", "small"] = "standard"
+        self,
+        name: str,
+        *,
+        weights: str = "none",
+        stem: Literal["standard", "small"] = "standard",
+        output_stride: Literal[8, 16, 32] = 32,
     ) -> None:
-        net = imagenet(name) if weights == "imagenet" else get_model(name, weights=None)
         kind = family(name)
+        _check_stride(name, kind, output_stride)
+        net = imagenet(name) if weights == "imagenet" else get_model(name, weights=None)
         stages = assemble(kind.cut(net))
         if weights not in ("none", "imagenet"):
             load_body(weights, name, net, stages)
         if stem == "small":
             _shrink(stages[0])
         channels, strides = measure(stages)
+        if kind.dilates:
+            dilate(stages, strides, output_stride)
+            strides = [min(stride, output_stride) for stride in strides]
         super().__init__(stages, channels, strides, list(kind.signed))
+
+
+def _check_stride(name: str, kind: Family, output_stride: int) -> None:
+    if output_stride != _WHOLE and not kind.dilates:
+        raise UsageError(
+            f"{name} cannot have an output_stride of {output_stride}, only a ResNet can",
+            hint="leave output_stride out, or take resnet50 or vgg16_lfov",
+        )
 
 
 def _shrink(stage: nn.Module) -> None:

@@ -17,11 +17,13 @@ class Family:
     :param names: what their names begin with.
     :param cut: a network to its stages, each a list of named modules; the classifier is left out.
     :param signed: for each stage, whether its output can be negative.
+    :param dilates: whether late stages can be dilated in place of striding.
     """
 
     names: tuple[str, ...]
     cut: Cut
     signed: tuple[bool, ...]
+    dilates: bool = False
 
 
 def listed(*stages: str) -> Cut:
@@ -88,6 +90,7 @@ FAMILIES = (
         ("resnet", "resnext", "wide_resnet"),
         listed("conv1 bn1 relu maxpool", "layer1", "layer2", "layer3", "layer4"),
         (False,) * 5,
+        dilates=True,
     ),
     Family(("vgg",), after_pools, (False,) * 5),
     Family(("alexnet",), after_pools, (False,) * 3),

@@ -1,7 +1,7 @@
 """Weights of torchvision classifiers, from torchvision or from a file; never by unpickling code."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,18 +45,34 @@ def load_body(path: str, name: str, net: nn.Module, stages: Iterable[nn.Module])
     kept = {id(t) for stage in stages for t in stage.state_dict(keep_vars=True).values()}
     body = {key: t for key, t in net.state_dict(keep_vars=True).items() if id(t) in kept}
     found = {_OLD_DENSENET.sub(r"\1\2", key): t for key, t in read_tensors(Path(path)).items()}
-    for key, own in body.items():
+    fill(body, found, path, name)
+
+
+def fill(
+    own: Mapping[str, Tensor],
+    found: Mapping[str, Tensor],
+    path: str,
+    name: str,
+    hint: str | None = None,
+) -> None:
+    """Copy into the tensors of the network ``name`` those that the file ``path`` holds.
+
+    :param hint: what to do if they do not fit; to export them from torchvision's ``name``, if None.
+    :raises DataError: one is absent, or of another shape.
+    """
+    for key, tensor in own.items():
         theirs = found.get(key)
         if theirs is None and key.endswith("num_batches_tracked"):
             continue  # absent from files of before 2018
-        if theirs is None or theirs.shape != own.shape:
+        if theirs is None or theirs.shape != tensor.shape:
             state = "is absent" if theirs is None else f"has the shape {list(theirs.shape)}"
             raise DataError(
-                f"{path} does not hold the weights of {name}: {key} {state}, not {list(own.shape)}",
-                hint=f"export it with torch.save({name}(...).state_dict(), path)",
+                f"{path} does not hold the weights of {name}: "
+                f"{key} {state}, not {list(tensor.shape)}",
+                hint=hint or f"export it with torch.save({name}(...).state_dict(), path)",
             )
         with torch.no_grad():
-            own.copy_(theirs)
+            tensor.copy_(theirs)
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

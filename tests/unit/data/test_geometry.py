@@ -28,34 +28,34 @@ views = st.builds(View, st.integers(-60, 60), st.integers(-60, 60), sides, sides
 
 def test_resize_to_the_same_size_changes_nothing() -> None:
     image = noise(33, 33)
-    np.testing.assert_array_equal(resize(image, 33), image)
+    np.testing.assert_array_equal(resize(image, (33, 33)), image)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 50), (50, 1), (3, 200), (200, 150)])
 @pytest.mark.parametrize("size", [1, 7, 64])
 def test_resize_keeps_constant_pictures(shape: tuple[int, int], size: int) -> None:
     image = np.full((*shape, 3), (9, 120, 255), np.uint8)
-    small = resize(image, size)
+    small = resize(image, (size, size))
     assert small.dtype == np.uint8
     np.testing.assert_array_equal(small, np.broadcast_to(image[0, 0], (size, size, 3)))
 
 
 def test_resize_is_antialiased() -> None:
     board = np.indices((64, 64)).sum(0) % 2 * 255
-    small = resize(np.repeat(board[:, :, None], 3, axis=2).astype(np.uint8), 16)
+    small = resize(np.repeat(board[:, :, None], 3, axis=2).astype(np.uint8), (16, 16))
     assert np.abs(small[2:-2, 2:-2].astype(int) - 127).max() <= 2
 
 
 def test_resize_agrees_with_pillow_within_one_level() -> None:
     image = noise(200, 180)
     other = Image.fromarray(image).resize((128, 128), Image.Resampling.BILINEAR)
-    assert np.abs(resize(image, 128).astype(int) - np.asarray(other)).max() <= 1
+    assert np.abs(resize(image, (128, 128)).astype(int) - np.asarray(other)).max() <= 1
 
 
 def test_read_only_pictures_will_do() -> None:
     image = noise(8, 8)
     image.flags.writeable = False
-    assert resize(image, 4).shape == (4, 4, 3)
+    assert resize(image, (4, 4)).shape == (4, 4, 3)
 
 
 @settings(derandomize=True, deadline=None, max_examples=300)
@@ -125,7 +125,7 @@ def test_boxes_outside_the_picture_are_refused(box: tuple[float, ...]) -> None:
 )
 def test_boxes_over_all_four_corners(box: tuple[int, ...]) -> None:
     image = noise(40, 40)
-    assert input_view(image, box, 0.3, 24).shape == (24, 24, 3)
+    assert input_view(image, box, Framing((24, 24), 0.3)).shape == (24, 24, 3)
 
 
 @pytest.mark.parametrize("shape", [(60, 100), (100, 60), (61, 100)])
@@ -145,28 +145,30 @@ def test_fits_without_a_box(shape: tuple[int, int]) -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (30, 50)])
 @pytest.mark.parametrize("size", [1, 16])
 def test_every_fit_gives_the_size(fit: geometry.Fit, shape: tuple[int, int], size: int) -> None:
-    assert input_view(noise(*shape), None, 0.0, size, fit).shape == (size, size, 3)
+    assert input_view(noise(*shape), None, Framing((size, size), fit=fit)).shape == (size, size, 3)
 
 
 def test_the_input_is_the_crop_resized() -> None:
     image, box = noise(90, 120), (20, 10, 80, 60)
-    expected = resize(crop_box(image, box, 0.4), 48)
-    np.testing.assert_array_equal(input_view(image, box, 0.4, 48), expected)
-    view = look_at(image, box, Framing(48, 0.4))
-    np.testing.assert_array_equal(render(image, view, 48).permute(1, 2, 0).numpy(), expected)
+    expected = resize(crop_box(image, box, 0.4), (48, 48))
+    np.testing.assert_array_equal(input_view(image, box, Framing((48, 48), 0.4)), expected)
+    view = look_at(image, box, Framing((48, 48), 0.4))
+    np.testing.assert_array_equal(render(image, view, (48, 48)).permute(1, 2, 0).numpy(), expected)
 
 
 def test_flip_mirrors_the_input() -> None:
     image, view = noise(50, 40), View(3, 4, 30, 30)
-    flipped = render(image, view._replace(flip=True), 16)
-    assert torch.equal(flipped, render(image, view, 16).flip(2))
+    flipped = render(image, view._replace(flip=True), (16, 16))
+    assert torch.equal(flipped, render(image, view, (16, 16)).flip(2))
 
 
 @pytest.mark.parametrize("turns", [1, 2, 3])
 @pytest.mark.parametrize("flip", [False, True])
 def test_a_quarter_turn_is_exact(turns: int, flip: bool) -> None:
     image = noise(32, 32)
-    turned = render(image, View(0, 0, 32, 32, flip, 90.0 * turns), 32).permute(1, 2, 0).numpy()
+    turned = (
+        render(image, View(0, 0, 32, 32, flip, 90.0 * turns), (32, 32)).permute(1, 2, 0).numpy()
+    )
     expected = np.rot90(image, turns)
     expected = expected[:, ::-1] if flip else expected
     assert np.abs(turned.astype(int) - expected).max() <= 1
@@ -174,21 +176,21 @@ def test_a_quarter_turn_is_exact(turns: int, flip: bool) -> None:
 
 def test_a_small_turn_is_near_the_straight_view() -> None:
     image, view = slope(120, 120), View(-5, 10, 100, 100)
-    straight = render(image, view, 50).int()
-    turned = render(image, view._replace(angle=0.01), 50).int()
+    straight = render(image, view, (50, 50)).int()
+    turned = render(image, view._replace(angle=0.01), (50, 50)).int()
     assert (straight - turned).abs().max() <= 2
 
 
 def test_a_turned_view_of_a_large_picture_is_averaged() -> None:
     board = (np.indices((256, 256)).sum(0) % 2 * 255).astype(np.uint8)
     image = np.repeat(board[:, :, None], 3, axis=2)
-    turned = render(image, View(28, 28, 200, 200, angle=5.0), 50).float()
+    turned = render(image, View(28, 28, 200, 200, angle=5.0), (50, 50)).float()
     assert (turned - 127.5).abs().max() <= 2
 
 
 def test_a_turned_view_beyond_the_picture_repeats_the_border() -> None:
     image = np.full((10, 10, 3), 77, np.uint8)
-    assert (render(image, View(-30, -30, 20, 20, angle=30.0), 8) == 77).all()
+    assert (render(image, View(-30, -30, 20, 20, angle=30.0), (8, 8)) == 77).all()
 
 
 def test_moving_a_view_by_nothing_keeps_it() -> None:

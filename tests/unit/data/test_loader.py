@@ -39,7 +39,7 @@ def rows(folder: Path, missing: Iterable[int] = (), count: int = COUNT) -> Rows:
     gone = set(missing)
     names = [f"{'gone' if i in gone else i}.png" for i in range(count)]
     labels = {"a": LabelArrays(np.arange(count) * 10, np.arange(count) % 3 > 0)}
-    return Rows(folder, names, labels, Framing(8), augment=CHANGES, seed=3)
+    return Rows(folder, names, labels, Framing((8, 8)), augment=CHANGES, seed=3)
 
 
 def indices(batches: Iterable[Batch]) -> list[list[int]]:

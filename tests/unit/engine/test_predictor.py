@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from mtlcli.data.geometry import Framing
 from mtlcli.engine.predictor import Item, Predictor
 from mtlcli.io.column import Column
 from mtlcli.models.base import MultiTaskNet
@@ -37,6 +38,9 @@ class _Mean(Task):
     def decode(self, output: Tensor) -> list[dict[str, Any]]:
         return [{"value": round(float(row), 3)} for row in output]
 
+    def agreement(self, one: Tensor, two: Tensor) -> tuple[float | None, float | None]:
+        raise NotImplementedError
+
     def caption(self, decoded: dict[str, Any]) -> str:
         return str(decoded["value"])
 
@@ -60,7 +64,7 @@ class _Net(MultiTaskNet):
 def _predictor() -> tuple[_Net, Predictor]:
     net = _Net()
     tasks = {name: _Mean(name, Column("mean")) for name in net.tasks}
-    return net, Predictor(net, tasks, size=4, margin=0.0, fit="squash", device="cpu")
+    return net, Predictor(net, tasks, Framing((4, 4), fit="squash"), device="cpu")
 
 
 def _view(value: int) -> np.ndarray:
@@ -81,6 +85,14 @@ def test_answers_do_not_depend_on_the_batch(counts: list[int], batch: int) -> No
     for answer, own in zip(answers, expected, strict=True):
         assert answer.decoded == [{"red": {"value": v}, "blue": {"value": 255 - v}} for v in own]
     assert all(1 <= shape[0] <= batch for shape in net.batches)
+
+
+def test_views_of_several_sizes_are_answered_in_order() -> None:
+    net, predictor = _predictor()
+    views = [np.full((2, side, 3), side, np.uint8) for side in (2, 2, 3, 2)]
+    (answer,) = predictor.stream([Item(0, views)])
+    assert [row["red"]["value"] for row in answer.decoded] == [2, 2, 3, 2]
+    assert [shape[0] for shape in net.batches] == [2, 1, 1]
 
 
 def test_faces_of_several_photos_share_a_batch() -> None:
@@ -119,7 +131,7 @@ def test_the_view_is_the_square_about_the_box() -> None:
 def test_the_network_is_left_in_evaluation_mode_without_gradients() -> None:
     net, predictor = _predictor()
     net.train()
-    again = Predictor(net, predictor.tasks, size=4, margin=0.0, fit="crop", device="cpu")
+    again = Predictor(net, predictor.tasks, Framing((4, 4)), device="cpu")
     assert not net.training
     assert again.predict(np.stack([_view(7)])) == [
         {"red": {"value": 7.0}, "blue": {"value": 248.0}}

@@ -12,14 +12,14 @@ from mtlcli import catalog
 from mtlcli.errors import DataError
 from mtlcli.io.column import Column
 from mtlcli.tasks.age import Age
-from mtlcli.tasks.base import Task
+from mtlcli.tasks.base import ImageTask
 from mtlcli.tasks.classification import Classification
 from mtlcli.tasks.regression import Regression
 
 COLOURS = Column("classification", classes=("red", "green", "blue"))
 YEARS = Column("age", low=1, high=80, unit="years")
 ANGLE = Column("regression", low=-90, high=90, unit="degrees")
-TASKS: dict[str, Task] = {
+TASKS: dict[str, ImageTask] = {
     "classification": Classification("colour", COLOURS),
     "smoothed": Classification("colour", COLOURS, smoothing=0.1, hidden=4),
     "age": Age("age", YEARS),
@@ -33,7 +33,7 @@ every_task = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 WIDTH, ROWS = 6, 40
 
 
-def _cells(task: Task, count: int = ROWS) -> list[str]:
+def _cells(task: ImageTask, count: int = ROWS) -> list[str]:
     """Cells of which every fifth is empty."""
     numbers = torch.randint(1, 40, (count,)).tolist()
     texts = {
@@ -44,7 +44,7 @@ def _cells(task: Task, count: int = ROWS) -> list[str]:
     return ["" if i % 5 == 0 else text for i, text in enumerate(texts)]
 
 
-def _batch(task: Task, count: int = ROWS) -> tuple[Tensor, Tensor, Tensor]:
+def _batch(task: ImageTask, count: int = ROWS) -> tuple[Tensor, Tensor, Tensor]:
     """Outputs, targets and weights as training has them."""
     labels = task.encode(_cells(task, count))
     output = task.head(WIDTH)(torch.randn(count, WIDTH, 2, 2)).detach() * 3
@@ -57,7 +57,7 @@ def test_every_image_level_kind_is_tried() -> None:
 
 
 @every_task
-def test_an_empty_cell_is_unlabelled_and_no_other_is(task: Task) -> None:
+def test_an_empty_cell_is_unlabelled_and_no_other_is(task: ImageTask) -> None:
     labels = task.encode(_cells(task))
     assert labels.present.tolist() == [i % 5 != 0 for i in range(ROWS)]
     assert len(labels.values) == ROWS
@@ -66,7 +66,7 @@ def test_an_empty_cell_is_unlabelled_and_no_other_is(task: Task) -> None:
 
 @every_task
 @pytest.mark.parametrize("odd", ["violet", "1e999", "nan", "-inf", "1;2", " "])
-def test_a_wrong_cell_is_named_with_its_row(task: Task, odd: str) -> None:
+def test_a_wrong_cell_is_named_with_its_row(task: ImageTask, odd: str) -> None:
     good = next(cell for cell in _cells(task) if cell)
     with pytest.raises(DataError) as caught:
         task.encode([good, "", odd, good])
@@ -75,7 +75,7 @@ def test_a_wrong_cell_is_named_with_its_row(task: Task, odd: str) -> None:
 
 
 @every_task
-def test_the_metrics_have_the_names_and_directions_of_the_kind(task: Task) -> None:
+def test_the_metrics_have_the_names_and_directions_of_the_kind(task: ImageTask) -> None:
     metrics = task.metrics()
     output, target, weight = _batch(task)
     metrics.update(output, target, weight)
@@ -86,7 +86,7 @@ def test_the_metrics_have_the_names_and_directions_of_the_kind(task: Task) -> No
 
 @every_task
 @pytest.mark.parametrize("cuts", [[], [1], [7, 7, 20], list(range(1, ROWS)), [39]])
-def test_scores_of_a_split_set_equal_those_of_the_whole(task: Task, cuts: list[int]) -> None:
+def test_scores_of_a_split_set_equal_those_of_the_whole(task: ImageTask, cuts: list[int]) -> None:
     batch = _batch(task)
     whole = task.metrics()
     whole.update(*batch)
@@ -99,7 +99,7 @@ def test_scores_of_a_split_set_equal_those_of_the_whole(task: Task, cuts: list[i
 
 
 @every_task
-def test_missing_labels_change_no_score(task: Task) -> None:
+def test_missing_labels_change_no_score(task: ImageTask) -> None:
     output, target, weight = _batch(task)
     seen = weight > 0
     with_gaps, without = task.metrics(), task.metrics()
@@ -110,7 +110,7 @@ def test_missing_labels_change_no_score(task: Task) -> None:
 
 
 @every_task
-def test_missing_labels_change_no_gradient(task: Task) -> None:
+def test_missing_labels_change_no_gradient(task: ImageTask) -> None:
     output, target, weight = _batch(task)
     seen = weight > 0
     output[~seen] *= 1000
@@ -128,7 +128,7 @@ def test_missing_labels_change_no_gradient(task: Task) -> None:
 
 
 @every_task
-def test_without_a_label_the_loss_is_zero_and_scores_are_unknown(task: Task) -> None:
+def test_without_a_label_the_loss_is_zero_and_scores_are_unknown(task: ImageTask) -> None:
     output, target, weight = _batch(task)
     assert float(task.loss(output, target, weight * 0)) == 0
     metrics = task.metrics()
@@ -138,7 +138,7 @@ def test_without_a_label_the_loss_is_zero_and_scores_are_unknown(task: Task) -> 
 
 
 @every_task
-def test_the_loss_is_a_sum_over_images_and_follows_the_weight(task: Task) -> None:
+def test_the_loss_is_a_sum_over_images_and_follows_the_weight(task: ImageTask) -> None:
     output, target, weight = _batch(task)
     whole = task.loss(output, target, weight)
     each = [task.loss(output[i : i + 1], target[i : i + 1], weight[i : i + 1]) for i in range(ROWS)]
@@ -148,7 +148,7 @@ def test_the_loss_is_a_sum_over_images_and_follows_the_weight(task: Task) -> Non
 
 @every_task
 @pytest.mark.parametrize("scale", [0.0, 1e4, 1e30])
-def test_extreme_outputs_have_finite_losses_and_gradients(task: Task, scale: float) -> None:
+def test_extreme_outputs_have_finite_losses_and_gradients(task: ImageTask, scale: float) -> None:
     output, target, weight = _batch(task)
     if task.kind == "regression":
         scale = min(scale, 1e9)  # squares overflow
@@ -159,7 +159,7 @@ def test_extreme_outputs_have_finite_losses_and_gradients(task: Task, scale: flo
 
 
 @every_task
-def test_low_precision_outputs_are_taken_in_full_precision(task: Task) -> None:
+def test_low_precision_outputs_are_taken_in_full_precision(task: ImageTask) -> None:
     output, target, weight = _batch(task)
     low = output.bfloat16()
     torch.testing.assert_close(
@@ -169,7 +169,7 @@ def test_low_precision_outputs_are_taken_in_full_precision(task: Task) -> None:
 
 
 @every_task
-def test_under_autocast_nothing_is_rounded_to_bf16(task: Task) -> None:
+def test_under_autocast_nothing_is_rounded_to_bf16(task: ImageTask) -> None:
     output, target, weight = _batch(task)
     plain, cast = task.metrics(), task.metrics()
     plain.update(output, target, weight)
@@ -182,7 +182,7 @@ def test_under_autocast_nothing_is_rounded_to_bf16(task: Task) -> None:
 
 
 @every_task
-def test_a_head_has_the_outputs_that_the_loss_takes(task: Task) -> None:
+def test_a_head_has_the_outputs_that_the_loss_takes(task: ImageTask) -> None:
     head = task.head(WIDTH)
     output = head(torch.randn(3, WIDTH, 4, 5))
     assert output.shape[0] == 3 and output.ndim == 2
@@ -191,7 +191,7 @@ def test_a_head_has_the_outputs_that_the_loss_takes(task: Task) -> None:
 
 
 @every_task
-def test_decoded_answers_are_plain_values_with_a_caption(task: Task) -> None:
+def test_decoded_answers_are_plain_values_with_a_caption(task: ImageTask) -> None:
     decoded = task.decode(_batch(task)[0])
     assert len(decoded) == ROWS
     for answer in decoded:
@@ -206,7 +206,7 @@ def _plain(value: Any) -> bool:
 
 
 @every_task
-def test_a_nan_output_of_a_labelled_image_makes_no_score_look_good(task: Task) -> None:
+def test_a_nan_output_of_a_labelled_image_makes_no_score_look_good(task: ImageTask) -> None:
     output, target, weight = _batch(task)
     metrics = task.metrics()
     metrics.update(torch.full_like(output, math.nan), target, weight)
@@ -215,8 +215,23 @@ def test_a_nan_output_of_a_labelled_image_makes_no_score_look_good(task: Task) -
 
 
 @every_task
-def test_fresh_metrics_are_fresh(task: Task) -> None:
+def test_fresh_metrics_are_fresh(task: ImageTask) -> None:
     first = task.metrics()
     before = copy.deepcopy(first.state)
     first.update(*_batch(task))
     assert all(task.metrics().state[key].equal(before[key]) for key in before)
+
+
+@every_task
+def test_agreement_is_a_share_for_classes_and_a_distance_otherwise(task: ImageTask) -> None:
+    one, two = _batch(task)[0], _batch(task)[0]
+    share, apart = task.agreement(one, one)
+    assert (share, apart) == ((1, None) if task.kind == "classification" else (None, 0))
+    share, apart = task.agreement(one, two)
+    answers = [task.decode(output) for output in (one, two)]
+    pairs = list(zip(*answers, strict=True))
+    if task.kind == "classification":
+        assert share == pytest.approx(sum(a["label"] == b["label"] for a, b in pairs) / ROWS)
+    else:
+        wanted = sum(abs(a["value"] - b["value"]) for a, b in pairs) / ROWS
+        assert apart == pytest.approx(wanted, abs=0.1)

@@ -1,6 +1,7 @@
 """From recipe or checkpoint to objects."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from mtlcli.data.transforms import Augment
 from mtlcli.errors import DataError, UsageError
 from mtlcli.recipe.load import from_plain
-from mtlcli.recipe.schema import Spec, TrainSpec
+from mtlcli.recipe.schema import AugmentSpec, InputSpec, Spec, TrainSpec
 from mtlcli.workflows import build
 from mtlcli.workflows.checks import Ready, check
 
@@ -33,7 +35,7 @@ def test_a_checkpoint_alone_rebuilds_its_network(parents: dict[str, Path]) -> No
         with torch.no_grad():
             found.append(loaded.net(images)["age"])
     assert torch.equal(*found)
-    assert (loaded.view.size, loaded.view.fit, loaded.images) == (32, "crop", "")
+    assert (loaded.view.size, loaded.view.fit, loaded.images) == ((32, 32), "crop", "")
     assert loaded.tasks["age"].column.unit == "years"
 
 
@@ -43,7 +45,7 @@ def test_rows_hold_pictures_and_labels_of_all_datasets(ready: Ready) -> None:
     twice = Ready(ready.recipe, ready.datasets * 2, ready.tasks)
     two = build.make_rows(twice, tasks, "val", train=False)
     assert (len(one), len(two)) == (8, 16)
-    batch = two.batch(two[0, np.arange(16)])
+    batch = two.batch(two[0, np.arange(16)][0])
     assert torch.equal(batch.images[:8], batch.images[8:])
     for task in tasks:
         assert torch.equal(batch.weights[task][:8], batch.weights[task][8:])
@@ -63,7 +65,7 @@ def test_only_training_rows_change_at_random(ready: Ready) -> None:
     tasks = build.make_tasks(ready.tasks)
     for train in (True, False):
         rows = build.make_rows(ready, tasks, "train", train=train)
-        equal = torch.equal(rows[0, np.arange(9)].images, rows[1, np.arange(9)].images)
+        equal = torch.equal(rows[0, np.arange(9)][0].images, rows[1, np.arange(9)][0].images)
         assert equal is not train
 
 
@@ -122,3 +124,25 @@ def test_parts_are_described_in_a_few_words() -> None:
     assert build.describe(Spec.model_validate({"name": "resnet18", "stem": "small"})) == (
         "resnet18(stem=small)"
     )
+
+
+def test_the_recipe_and_the_transforms_know_the_same_changes() -> None:
+    spec, made = AugmentSpec(), Augment()
+    assert spec.model_dump() == asdict(made)
+
+
+@pytest.mark.parametrize(
+    ("given", "size", "crop", "measured"),
+    [
+        ({"size": 64}, (64, 64), None, (64, 64)),
+        ({"size": [48, 64], "crop": 32}, (48, 64), (32, 32), (48, 64)),
+        ({"size": "native", "crop": [32, 40]}, None, (32, 40), (32, 40)),
+    ],
+)
+def test_sizes_are_height_and_width(
+    given: dict[str, Any], size: object, crop: object, measured: object
+) -> None:
+    look = InputSpec.model_validate(given)
+    framing = build.framing(look, 0.1)
+    assert (framing.size, framing.crop, framing.margin) == (size, crop, 0.1)
+    assert build.input_size(look) == measured

@@ -1,0 +1,70 @@
+"""``preview.jpg``: some rows of a dataset, with their dense labels in colours beside them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mtlcli.data import maps, preview
+from mtlcli.data.decode import open_rgb
+from mtlcli.io.column import Column
+from mtlcli.tasks.colours import UNKNOWN, paint_classes, paint_ramp
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from PIL.Image import Image
+
+_PREVIEWS = 32
+_COLUMNS = 8
+_PAPER_TO_INK = [(255, 255, 255), (0, 30, 110)]
+_NEAR_TO_FAR = [(255, 240, 160), (200, 50, 90), (10, 10, 60)]
+_FURTHEST = 10.0  # metres, where the column does not say
+
+
+def sheet(
+    frame: "pd.DataFrame", columns: Mapping[str, Column], root: Path, margin: float, seed: int
+) -> "Image":
+    """Pictures drawn from the rows; the more dense labels there are, the fewer rows.
+
+    :param root: what pictures and labels are relative to.
+    :param margin: what is shown around a box, in box widths.
+    """
+    dense = {name: column for name, column in columns.items() if column.dense}
+    plain = [name for name in columns if name not in dense]
+    count = min(_PREVIEWS // (1 + len(dense)), len(frame))
+    tiles: list[Image] = []
+    captions: list[Sequence[str]] = []
+    for values in frame.sample(count, random_state=seed).astype(str).to_dict("records"):
+        row = {str(key): str(value) for key, value in values.items()}
+        tiles.append(preview.tile(open_rgb(root / row["image"]), preview.crop_box(row, margin)))
+        captions.append(preview.caption(row, plain) or [Path(row["image"]).name])
+        for name, column in dense.items():
+            label = coloured(root / row[name], column) if row[name] else _nothing()
+            tiles.append(preview.tile(label, None))
+            captions.append([name if row[name] else f"{name} -"])
+    together = 1 + len(dense)
+    return preview.grid(tiles, captions, max(1, _COLUMNS // together) * together)
+
+
+def _nothing() -> "Image":
+    from PIL import Image
+
+    return Image.new("RGB", (64, 48), UNKNOWN)
+
+
+def coloured(path: Path, column: Column) -> "Image":
+    """A dense label as colours; grey where it is undefined."""
+    from PIL import Image
+
+    values = maps.read_map(path, column)
+    if column.encoding == "normals":
+        painted = np.where(maps.decode_normals(values)[1][..., None], values, np.uint8(UNKNOWN[0]))
+    elif column.encoding == "depth":
+        far = column.high or _FURTHEST
+        painted = paint_ramp(np.where(values > 0, values, np.nan) / far, _NEAR_TO_FAR)
+    elif column.kind == "boundary":
+        painted = paint_ramp(np.where(values != maps.IGNORE, values, np.nan), _PAPER_TO_INK)
+    else:
+        painted = paint_classes(values, len(column.classes))
+    return Image.fromarray(painted)
