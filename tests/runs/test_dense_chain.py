@@ -135,3 +135,39 @@ def test_missing_label_files_are_told_before_training(
     result = mtl("train-single", "rooms/seg", f"data={tmp_path / 'part'}")
     assert result.code == 3
     assert "labels of seg are missing, first: gone/" in result.err
+
+
+def test_prediction_saves_overlays_maps_and_numbers(
+    rooms: Path, singles: dict[str, Path], mtl: Mtl, workdir: Path
+) -> None:
+    picture = next((rooms / "images").rglob("*.png"))
+    result = mtl("predict", picture, "-m", singles["depth"], "--npz", "--json")
+    assert result.code == 0, result.err
+    (photo,) = json.loads(result.out)["photos"]
+    stem = picture.stem
+    expected = [f"{stem}-depth.png", f"{stem}-depth-map.png", f"{stem}-mtl.npz"]
+    assert [Path(path).name for path in photo["saved"]] == expected
+    assert all((workdir / name).is_file() for name in expected)
+    assert set(photo["faces"][0]["tasks"]["depth"]) == {"nearest", "median", "furthest"}
+
+
+def test_prediction_in_tiles_answers_as_the_whole_picture(
+    singles: dict[str, Path], mtl: Mtl, workdir: Path
+) -> None:
+    """Nearly: at the seams a tile sees padding in place of the picture."""
+    import numpy as np
+    from PIL import Image
+
+    noise = np.random.default_rng(0).integers(0, 256, (30, 40, 3)).astype(np.uint8)
+    Image.fromarray(noise).resize((400, 300), Image.Resampling.BICUBIC).save(workdir / "a.png")
+    found = []
+    for tile in ("0", "128"):
+        result = mtl(
+            "predict", "a.png", "-m", singles["normals"], "--tile", tile, "--npz", "-o", tile
+        )
+        assert result.code == 0, result.err
+        with np.load(workdir / tile / "a-mtl.npz") as numbers:
+            found.append(numbers["normals"])
+    assert found[0].shape == found[1].shape == (3, 300, 400)
+    angle = np.degrees(np.arccos((found[0] * found[1]).sum(0).clip(-1, 1)))
+    assert np.median(angle) < 5
