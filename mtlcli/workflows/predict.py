@@ -1,4 +1,4 @@
-"""Predict: photographs in, one line per face, annotated pictures and records out.
+"""Predict: photographs in, a line per face or scene, pictures, maps and records out.
 
 Each photo is decoded once and searched for faces once, however many tasks the network has. What can
 be checked without torch (model, face detector, output folder) is checked before it is imported.
@@ -200,17 +200,14 @@ def _record(seen: _Seen, tasks: dict[str, "Task"]) -> Record:
             None if face is None else face.box,
             None if face is None else face.score,
             decoded,
-            [_words(name, task, decoded[name]) for name, task in tasks.items()],
+            [task.caption(decoded[name]) for name, task in tasks.items() if not task.dense],
         )
         for face, decoded in zip(photo.faces, seen.decoded, strict=True)
     ]
     height, width = photo.image.shape[:2]
-    return Record(photo.source, width, height, faces, photo.seconds + seen.seconds)
-
-
-def _words(name: str, task: "Task", decoded: dict[str, Any]) -> str:
-    """A dense task's caption says little without its name."""
-    return f"{name} {task.caption(decoded)}" if task.dense else task.caption(decoded)
+    # a dense task's caption says little without its name
+    scenes = [f"{name} {tasks[name].caption(seen.decoded[0][name])}" for name in seen.maps]
+    return Record(photo.source, width, height, faces, photo.seconds + seen.seconds, scenes)
 
 
 class _Outputs:
@@ -229,10 +226,10 @@ class _Outputs:
     def add(self, record: Record, seen: _Seen) -> None:
         """Pictures first: the lines name them."""
         image, pictures = seen.photo.image, self._pictures
-        if self._wishes.image and seen.maps:
-            record.saved += save_maps(record, image, seen.maps, self._tasks, pictures)
-        elif self._wishes.image and record.faces:
+        if self._wishes.image and any(face.captions for face in record.faces):
             record.saved.append(pictures.annotated(record, image))
+        if self._wishes.image:
+            record.saved += save_maps(record, image, seen.maps, self._tasks, pictures)
         if self._wishes.npz and seen.maps:
             record.saved.append(save_numbers(record, seen.maps, pictures))
         if self._wishes.crops:

@@ -1,4 +1,7 @@
-"""What a prediction leaves on the disk: annotated pictures, crops, JSON lines, CSV."""
+"""What a prediction leaves on the disk: annotated pictures, crops, JSON lines, CSV.
+
+What dense tasks leave is made in :mod:`mtlcli.workflows.predict_maps`.
+"""
 
 import csv
 import io
@@ -34,7 +37,7 @@ class Seen:
     :param box: ``(x0, y0, x1, y1)`` in pixels; None for the whole picture.
     :param score: the detector's; None for the whole picture.
     :param tasks: task → decoded values.
-    :param captions: the same in a few words, one per task.
+    :param captions: the same in a few words, one per image-level task.
     """
 
     box: Box | None
@@ -53,14 +56,21 @@ class Seen:
 
 @dataclass
 class Record:
-    """One photo, predicted."""
+    """One photo, predicted.
+
+    :param scenes: what dense tasks say, in a few words each.
+    :param saved: all files that were written.
+    :param maps: dense task → ``picture`` and ``map`` → the file.
+    """
 
     source: Source
     width: int
     height: int
     faces: list[Seen]
     seconds: float
+    scenes: list[str] = field(default_factory=list)
     saved: list[str] = field(default_factory=list)
+    maps: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
         """For JSON: plain Python types; the faces are a list, from left to right."""
@@ -71,11 +81,13 @@ class Record:
             "faces": [face.plain() for face in self.faces],
             "seconds": round(self.seconds, 4),
             "saved": self.saved,
+            **({"maps": self.maps} if self.maps else {}),
         }
 
 
 def rows(record: Record) -> Iterator[dict[str, Any]]:
-    """One flat row per face: what each task decoded, without nested values."""
+    """One flat row per face: what each task decoded, without nested values, and files of maps."""
+    paths = {f"{task}.{form}": p for task, forms in record.maps.items() for form, p in forms.items()}
     for number, face in enumerate(record.faces, 1):
         box = face.box or (0, 0, record.width, record.height)
         base = (record.source.name, number, *box, "" if face.score is None else face.score)
@@ -85,7 +97,7 @@ def rows(record: Record) -> Iterator[dict[str, Any]]:
             for key, value in decoded.items()
             if isinstance(value, str | int | float)
         }
-        yield dict(zip(_BASE, base, strict=True)) | values
+        yield dict(zip(_BASE, base, strict=True)) | values | paths
 
 
 class _File:
@@ -175,7 +187,7 @@ class Table:
 
 
 class Pictures:
-    """Annotated pictures and crops in one folder; names are unique and never those of a source."""
+    """Files in one folder; names are unique and never those of a source."""
 
     def __init__(self, folder: Path, sources: Sequence[Source], margin: float) -> None:
         self.folder, self.margin = folder, margin

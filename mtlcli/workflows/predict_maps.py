@@ -1,14 +1,15 @@
 """What dense tasks leave on the disk: a picture for people and a map for programs, each a PNG."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtlcli.data.maps import save_png
 from mtlcli.io import files
 from mtlcli.workflows.predict_files import Pictures, Record, stem_of
 from mtlcli.workflows.predict_overlay import overlay
+from mtlcli.workflows.sources import MARK
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -30,7 +31,9 @@ def save_maps(
     The map of a segmentation has class indices (with a palette), of normals RGB, of depth 16-bit
     millimetres, of boundaries the probability in 0..255.
 
-    :returns: the paths.
+    Both carry a mark by which a later search of the folder passes them over.
+
+    :returns: the paths; ``record.maps`` has them too.
     :raises DataError: one cannot be written.
     """
     from mtlcli.tasks.dense import DenseTask
@@ -40,14 +43,23 @@ def save_maps(
         task = tasks[name]
         assert isinstance(task, DenseTask)
         stem = f"{stem_of(record.source)}-{name}"
-        for suffix, picture in (
-            ("", overlay(image, held.answer, task)),
-            ("-map", stored(task, held.answer)),
-        ):
-            path = pictures.free(stem + suffix, ".png")
-            save_png(path, picture)
-            saved.append(str(path))
+        record.maps[name] = {
+            "picture": _save(pictures.free(stem, ".png"), overlay(image, held.answer, task)),
+            "map": _save(pictures.free(f"{stem}-map", ".png"), stored(task, held.answer)),
+        }
+        saved += record.maps[name].values()
     return saved
+
+
+def _save(path: Path, picture: "Image") -> str:
+    from PIL.PngImagePlugin import PngInfo
+
+    mark = PngInfo()
+    mark.add_text("Software", MARK)
+    files.replace_atomically(
+        path, lambda aside: picture.save(aside, "PNG", pnginfo=mark, compress_level=1)
+    )
+    return str(path)
 
 
 def stored(task: "DenseTask", answer: np.ndarray) -> "Image":

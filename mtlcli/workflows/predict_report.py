@@ -79,20 +79,27 @@ def count(record: Record, report: Report) -> None:
 
 
 def say(record: Record, report: Report, *, whole: bool) -> None:
-    """Print a photo: a line for it, and one for each face."""
+    """Print a photo: a line for it, and one for each face; a scene has one line only."""
     model = f"{report.model['name']}@{report.model['sha256'][:4]}"
     found = "whole picture" if whole else _counted(len(record.faces))
+    if record.scenes:
+        found = "   ".join([*record.scenes, *record.faces[0].captions])
     console.result(
         f"{record.source.name}  {found}  {1000 * record.seconds:.0f} ms ({report.device})"
         f"  model {model}"
     )
-    captions = [face.captions for face in record.faces]
-    widths = [max(map(len, column)) for column in zip(*captions, strict=True)]
-    for number, face in enumerate(record.faces, 1):
-        words = "   ".join(c.ljust(w) for c, w in zip(face.captions, widths, strict=True))
-        console.result(f"  {number}  {words}   {_place(face)}".rstrip())
+    if not record.scenes:
+        _say_faces(record.faces)
     for path in record.saved:
         console.result(f"saved {path}")
+
+
+def _say_faces(faces: list[Seen]) -> None:
+    captions = [face.captions for face in faces]
+    widths = [max(map(len, column)) for column in zip(*captions, strict=True)]
+    for number, face in enumerate(faces, 1):
+        words = "   ".join(c.ljust(w) for c, w in zip(face.captions, widths, strict=True))
+        console.result(f"  {number}  {words}   {_place(face)}".rstrip())
 
 
 def _counted(faces: int) -> str:

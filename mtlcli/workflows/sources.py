@@ -13,8 +13,9 @@ SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".jp2")
 )
 _VIDEO = frozenset((".mp4", ".mov", ".avi", ".mkv", ".webm"))
-#: pictures that `mtl predict` itself has written.
+#: pictures that `mtl predict` itself has written; its PNGs have :data:`MARK` near their beginning.
 _OURS = re.compile(r"-mtl(-face\d+)?(-\d+)?\.jpg$")
+MARK = "mtl predict"
 
 
 @dataclass(frozen=True)
@@ -122,12 +123,22 @@ def _is_picture(path: Path) -> bool:
 def _folder(folder: Path) -> list[Path]:
     """Pictures at any depth, in the order of their names; not those written by us."""
     found = (path for path in folder.rglob("*") if _is_picture(path) and path.is_file())
-    return sorted(path for path in found if not _OURS.search(path.name))
+    return sorted(path for path in found if not _is_ours(path))
+
+
+def _is_ours(path: Path) -> bool:
+    if path.suffix != ".png" or "-" not in path.name:
+        return bool(_OURS.search(path.name))
+    try:
+        with path.open("rb") as stream:
+            return MARK.encode() in stream.read(128)
+    except OSError:  # whoever reads the picture says why it cannot be
+        return False
 
 
 def _pattern(text: str) -> list[Path]:
     paths = (Path(name) for name in glob.glob(text, recursive=True))
-    return sorted(path for path in paths if path.is_file() and not _OURS.search(path.name))
+    return sorted(path for path in paths if path.is_file() and not _is_ours(path))
 
 
 def _list(path: Path) -> list[Path]:
