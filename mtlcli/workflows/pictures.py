@@ -16,11 +16,13 @@ from mtlcli.workflows import build
 from mtlcli.workflows.checks import Ready
 from mtlcli.workflows.plots import can_plot, plot_confusion, plot_curves, plot_scatter
 from mtlcli.workflows.report import write_report
-from mtlcli.workflows.scene_sheets import Scenes
+from mtlcli.workflows.scene_sheets import Scenes, draw_batch
 from mtlcli.workflows.sheets import plot_faces
 
 _SHOWN = 32
 _SCENES = 48
+_SCENES_FED = 8
+_SIDE = 128  # pixels of a picture that is kept, if it has more than twice as many
 _ROWS = 2000  # enough for a picture; the scores are those of the whole split
 
 
@@ -38,12 +40,22 @@ def _draw_train_batch(run: RunDir, tasks: Mapping[str, Task], ready: Ready) -> N
     """What the network is fed: if these pictures look wrong, so will the results."""
     rows = build.make_rows(ready, tasks, "train", train=True)
     seed = ready.recipe.train.seed
-    batch = next(iter(train_loader(rows, batch=_SHOWN, seed=seed, workers=0).epoch(0)))
-    labels = [
-        "\n".join(_truth(tasks[n], batch.targets[n][i]) for n in tasks if batch.weights[n][i] > 0)
+    dense = {name: task for name, task in tasks.items() if isinstance(task, DenseTask)}
+    shown = _SCENES_FED if dense else _SHOWN
+    batch = next(iter(train_loader(rows, batch=shown, seed=seed, workers=0).epoch(0)))
+    said = [
+        [
+            _truth(t, batch.targets[n][i])
+            for n, t in tasks.items()
+            if n not in dense and batch.weights[n][i] > 0
+        ]
         for i in range(len(batch))
     ]
-    plot_faces(_upright(batch.images), labels, run.plots / "train-batch.png")
+    path = run.plots / "train-batch.png"
+    if dense:
+        draw_batch(batch, dense, [", ".join(words) for words in said], path)
+    else:
+        plot_faces(_upright(batch.images), ["\n".join(words) for words in said], path)
 
 
 def _upright(images: torch.Tensor) -> np.ndarray:
@@ -52,8 +64,6 @@ def _upright(images: torch.Tensor) -> np.ndarray:
 
 
 def _truth(task: Task, target: torch.Tensor) -> str:
-    if task.dense:
-        return task.name  # the label is a picture; that it is there is all a caption can say
     classes = task.column.classes
     return classes[int(target)] if classes else f"{float(target):g}"
 
@@ -79,14 +89,14 @@ class _Seen:
 def _draw_val(run: RunDir, tasks: Mapping[str, Task], ready: Ready, device: torch.device) -> None:
     net = build.load_model(run.best, device).net
     rows = build.make_rows(ready, tasks, "val", train=False, limit=_limit(tasks))
-    images: list[torch.Tensor] = []
+    images: list[np.ndarray] = []
     whole = {name: task for name, task in tasks.items() if not task.dense}
     seen = {name: _Seen() for name in whole}
     scenes = {name: Scenes(task) for name, task in tasks.items() if isinstance(task, DenseTask)}
     for batch in eval_loader(rows, batch=1 if scenes else 64, workers=0):
         outputs = net(batch.images.to(device))
-        base = sum(map(len, images))
-        images.append(batch.images)
+        base = len(images)
+        images += _small(batch.images) if whole else []
         for name, task in whole.items():
             for i, decoded in enumerate(task.decode(outputs[name].float().cpu())):
                 if batch.weights[name][i] > 0:
@@ -108,24 +118,30 @@ def _limit(tasks: Mapping[str, Task]) -> int:
 
 
 def _draw_whole(
-    folder: Path, tasks: Mapping[str, Task], seen: "Mapping[str, _Seen]", images: list[torch.Tensor]
+    folder: Path, tasks: Mapping[str, Task], seen: "Mapping[str, _Seen]", images: list[np.ndarray]
 ) -> None:
-    size = images[0].shape[2:]  # pictures in their own sizes make no grid of one size
-    alike = [part if part.shape[2:] == size else F.interpolate(part, size) for part in images]
-    shown = _upright(torch.cat(alike))
     for name, task in tasks.items():
         if seen[name].rows:
-            _draw_task(folder, task, seen[name], shown)
+            _draw_task(folder, task, seen[name], images)
 
 
-def _draw_task(folder: Path, task: Task, seen: _Seen, images: np.ndarray) -> None:
+def _small(images: torch.Tensor) -> list[np.ndarray]:
+    """Each as ``[h, w, 3]``, reduced where it is much larger than it will be shown."""
+    side = max(images.shape[2:])
+    if side > 2 * _SIDE:
+        size = [max(1, round(n * _SIDE / side)) for n in images.shape[2:]]
+        images = F.interpolate(images, size, mode="bilinear", antialias=True)
+    return list(_upright(images))
+
+
+def _draw_task(folder: Path, task: Task, seen: _Seen, images: list[np.ndarray]) -> None:
     _draw_answers(folder / f"{task.name}-answers.png", task, seen)
     wrong = seen.wrong(task)
     step = max(1, len(wrong) // _SHOWN)
     for title, order in (("val", np.arange(len(wrong))[::step]), ("worst", np.argsort(-wrong))):
         chosen = [int(i) for i in order[:_SHOWN]]
         captions = [f"{task.caption(seen.predictions[i])}\n{_told(task, seen, i)}" for i in chosen]
-        pictures = images[[seen.rows[i] for i in chosen]]
+        pictures = [images[seen.rows[i]] for i in chosen]
         plot_faces(pictures, captions, folder / f"{task.name}-{title}.png")
 
 

@@ -87,7 +87,7 @@ class Record:
 
 def rows(record: Record) -> Iterator[dict[str, Any]]:
     """One flat row per face: what each task decoded, without nested values, and files of maps."""
-    paths = {f"{task}.{form}": p for task, forms in record.maps.items() for form, p in forms.items()}
+    paths = {f"{task}.{form}": p for task, of in record.maps.items() for form, p in of.items()}
     for number, face in enumerate(record.faces, 1):
         box = face.box or (0, 0, record.width, record.height)
         base = (record.source.name, number, *box, "" if face.score is None else face.score)

@@ -38,7 +38,7 @@ def save_maps(
     """
     from mtlcli.tasks.dense import DenseTask
 
-    saved = []
+    saved: list[str] = []
     for name, held in maps.items():
         task = tasks[name]
         assert isinstance(task, DenseTask)

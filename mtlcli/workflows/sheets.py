@@ -1,4 +1,4 @@
-"""Pictures made of pictures: grids of faces with captions, and the one page that sums up a run.
+"""Pictures made of pictures: grids of faces and scenes, and the one page that sums up a run.
 
 Drawn with Pillow, which is always there.
 """
@@ -11,6 +11,7 @@ import numpy as np
 
 from mtlcli.data.annotate import font_of
 from mtlcli.io import files
+from mtlcli.workflows.legends import Legend, draw_legend
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -23,6 +24,8 @@ _WIDTH = 1280
 _MARGIN = 40
 _WIDEST = 3.6  # sum of width / height in a row of pictures
 _HIGHEST = 460
+_ACROSS = 1600  # pixels of a line of scenes, if one is not wider
+_BAR = 420
 
 
 def plot_faces(
@@ -53,6 +56,65 @@ def plot_faces(
             at = (left, top + _TILE + 1 + 15 * number)
             _text(draw, at, line.removeprefix("!"), 12, colour, width=_TILE)
     return _save(sheet, path)
+
+
+def plot_scenes(
+    scenes: Sequence[Sequence[np.ndarray]],
+    captions: Sequence[Sequence[str]],
+    path: Path,
+    legend: Legend | None = None,
+) -> Path | None:
+    """Scenes of several pictures side by side, as many to a line as there is room for.
+
+    :param scenes: equally many ``[H, W, 3] uint8`` each; sizes may differ.
+    :param captions: one below each picture.
+    :param legend: drawn at the end.
+    """
+    if not scenes:
+        return None
+    wide, high = (max(p.shape[axis] for scene in scenes for p in scene) for axis in (1, 0))
+    count = len(scenes[0])
+    columns = max(1, min(len(scenes), _ACROSS // (count * (wide + _GAP))))
+    scene_wide, step = count * (wide + _GAP) + _GAP, high + 20 + _GAP
+    width, bottom = columns * scene_wide + _GAP, -(-len(scenes) // columns) * step + _GAP
+    below = None if legend is None else draw_legend(legend, width, 13)
+    sheet, draw = _page(width, bottom + (0 if below is None else below.height))
+    for index, (pictures, words) in enumerate(zip(scenes, captions, strict=True)):
+        down, across = divmod(index, columns)
+        for number, (picture, text) in enumerate(zip(pictures, words, strict=True)):
+            at = (_GAP + across * scene_wide + number * (wide + _GAP), _GAP + down * step)
+            sheet.paste(_image(picture), at)
+            _text(draw, (at[0], at[1] + high + 2), text, 13, _INK, width=wide)
+    if below is not None:
+        sheet.paste(below, (0, bottom))
+    return _save(sheet, path)
+
+
+def plot_bars(
+    bars: Sequence[tuple[str, float, tuple[int, int, int]]], title: str, path: Path
+) -> Path:
+    """Horizontal bars of values between 0 and 1, one below the other.
+
+    :param bars: name, value (NaN: there is none) and colour.
+    """
+    left = _GAP + max(_width(name, 14) for name, _, _ in bars) + _GAP
+    sheet, draw = _page(left + _BAR + 60, 40 + 22 * len(bars) + _GAP)
+    _text(draw, (_GAP, _GAP), title, 15, _INK)
+    for number, (name, value, colour) in enumerate(bars):
+        y = 40 + 22 * number
+        known = value == value
+        _text(draw, (left - _GAP - _width(name, 14), y), name, 14, _INK)
+        draw.rectangle((left, y, left + _BAR, y + 16), fill="#f6f8fa")
+        if known and value > 0:
+            draw.rectangle((left, y, left + round(_BAR * value), y + 16), fill=colour)
+        _text(draw, (left + _BAR + 8, y), f"{value:.3f}" if known else "–", 14, _INK)
+    return _save(sheet, path)
+
+
+def _image(pixels: np.ndarray) -> "Image":
+    from PIL.Image import fromarray
+
+    return fromarray(pixels)
 
 
 def _tile(image: np.ndarray) -> "Image":

@@ -69,3 +69,26 @@ def test_every_shipped_sweep_is_valid_and_its_recipes_are_there(name: str) -> No
             if spec.recipe:
                 assert sweep.row(row, point, 0).tasks
     assert all(sweep.single(task, 0) for task in sweep.spec.singles)
+
+
+@pytest.mark.parametrize("name", library.sweeps())
+def test_published_numbers_are_of_scores_that_are_measured(name: str) -> None:
+    """The kinds of the columns are those of the datasets that the recipes name."""
+    from mtlcli import registry
+    from mtlcli.io.column import Column
+
+    columns = {
+        "seg": Column("segmentation", ("a", "b"), ignore=255, encoding="index"),
+        "normals": Column("normals", encoding="normals"),
+        "gender": Column("classification", ("a", "b")),
+        "age": Column("age", low=1, high=9),
+    }
+    scored = {
+        f"{task}.{metric}"
+        for task, column in columns.items()
+        for metric in registry.build("task kind", column.kind, task, column, options={})
+        .metrics()
+        .compute()
+    }
+    published = {key for row in open_sweep(name).spec.rows.values() for key in row.published}
+    assert published <= scored
