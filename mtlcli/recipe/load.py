@@ -44,10 +44,10 @@ def load(name: str, changes: Sequence[str] = ()) -> Loaded:
     :raises UsageError: every fault found, each with file, line and key.
     """
     path = library.find(name)
-    sources = [*_typed(changes), _read(path)]
+    sources = [*_typed(changes), read(path)]
     parent = sources[-1].values.get("extends")
     if parent:
-        sources.append(_read(library.find(str(parent), beside=path)))
+        sources.append(read(library.find(str(parent), beside=path)))
         if sources[-1].values.get("extends"):
             raise UsageError(f"{parent} itself extends another recipe; one level only", where=path)
     return Loaded(_checked(sources), library.title(path), path)
@@ -65,11 +65,15 @@ def _typed(changes: Sequence[str]) -> list[Source]:
     return [Source("command line", overrides.parse(change)) for change in reversed(changes)]
 
 
-def _read(path: Path) -> Source:
+def read(path: Path) -> Source:
+    """The values of a file, TOML or YAML, with what is needed to point at a key.
+
+    :raises UsageError: it cannot be read, or is neither.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as fault:
-        raise UsageError(f"the recipe cannot be read: {fault}", where=path) from None
+        raise UsageError(f"the file cannot be read: {fault}", where=path) from None
     parse = parse_yaml if path.suffix in (".yaml", ".yml") else _parse_toml
     return Source(str(path), parse(text, str(path)), text, parse)
 

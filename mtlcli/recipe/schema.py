@@ -1,6 +1,6 @@
 """What a user may write in a recipe: every key, its meaning, its default; others are refused."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -8,12 +8,12 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
     ValidationInfo,
-    WrapValidator,
     field_validator,
     model_validator,
 )
+
+from mtlcli.recipe.values import Crop, Enlarging, Fraction, NonNegative, Positive, Size
 
 #: kind of part → the one that is taken where a recipe names none.
 PARTS = {"architecture": "fused", "backbone": "resnet18", "fusion": "nddr", "weighting": "fixed"}
@@ -64,29 +64,6 @@ def _no_null(value: Any) -> Any:
 
 
 NoNull = BeforeValidator(_no_null)
-Positive = Annotated[float, Field(gt=0)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-NonNegative = Annotated[float, Field(ge=0)]
-Enlarging = Annotated[float, Field(ge=0.1, le=10)]
-Pixels = Annotated[int, Field(ge=8, le=4096)]
-
-
-def _sides(words: str) -> WrapValidator:
-    """One message for a value that is none of several forms."""
-
-    def check(value: Any, handler: Callable[[Any], Any]) -> Any:
-        try:
-            return handler(value)
-        except ValidationError:
-            raise ValueError(f"takes 8 to 4096 pixels a side, {words}") from None
-
-    return WrapValidator(check)
-
-
-Size = Annotated[
-    Pixels | tuple[Pixels, Pixels] | Literal["native"], _sides('[height, width] or "native"')
-]
-Crop = Annotated[Pixels | tuple[Pixels, Pixels] | None, _sides("or [height, width]")]
 
 
 class TaskSpec(_Table):

@@ -17,7 +17,6 @@ from mtlcli.errors import UsageError
 from mtlcli.recipe import library, load
 from mtlcli.recipe.places import Source, place
 from mtlcli.recipe.schema import Recipe
-from mtlcli.recipe.strict_yaml import parse as parse_yaml
 from mtlcli.recipe.sweep_schema import Point, RowSpec, SingleSpec, SweepSpec, contradictions
 
 
@@ -86,7 +85,7 @@ def open_sweep(
     :raises UsageError: every fault found, each with file, line and key.
     """
     path = find(name)
-    source = _read(path)
+    source = load.read(path)
     title = library.title(path).removeprefix(library.SHELF)
     given = {"seeds": list(seeds)} if seeds else {}
     if "rows" not in source.values:
@@ -98,22 +97,6 @@ def open_sweep(
     spec = _checked(replace(source, values={**source.values, **given}))
     _refuse_clash(spec, changes)
     return Sweep(title, path, spec, tuple(changes))
-
-
-def _read(path: Path) -> Source:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as fault:
-        raise UsageError(f"the file cannot be read: {fault}", where=path) from None
-    parse = parse_yaml if path.suffix in (".yaml", ".yml") else _parse_toml
-    return Source(str(path), parse(text, str(path)), text, parse)
-
-
-def _parse_toml(text: str, name: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as fault:
-        raise UsageError(f"not valid TOML: {fault}", where=name) from None
 
 
 def _grid(changes: Sequence[str]) -> dict[str, Any]:

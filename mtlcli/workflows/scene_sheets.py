@@ -56,10 +56,10 @@ class Scenes:
     def draw(self, folder: Path) -> None:
         """``TASK-val.png``, evenly spaced, and ``TASK-worst.png``, by the leading metric."""
         known = [scene for scene in self.scenes if not np.isnan(scene.wrong)]
-        step = -(-len(known) // _SHOWN) or 1
+        spread = np.linspace(0, len(known) - 1, min(len(known), _SHOWN)).astype(int)
         worst = sorted(known, key=lambda scene: -scene.wrong)
         legend = self._legend()
-        for title, order in (("val", known[::step]), ("worst", worst)):
+        for title, order in (("val", [known[i] for i in spread]), ("worst", worst)):
             chosen = order[:_SHOWN]
             words = [("picture", "truth", scene.words) for scene in chosen]
             path = folder / f"{self.task.name}-{title}.png"

@@ -95,7 +95,7 @@ def dining_table(draw: random.Random) -> Thing:
     for x, y, yaw in places:
         if draw.random() < 0.8:
             one = chair(random.Random(style), look, cloth)
-            away = draw.uniform(0.9, 1.1)
+            away = draw.uniform(0.9, 1.25)
             spot = Spot(x * away, y * away, 0, yaw + draw.gauss(0, 0.15))
             thing.carries.append((one, spot))
     for _ in range(draw.choice((0, 1, 1, 2))):
