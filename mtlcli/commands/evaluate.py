@@ -11,6 +11,30 @@ from mtlcli.commands.options import Device, Json, Quiet, Verbose, examples
 if TYPE_CHECKING:
     from mtlcli.workflows.evaluate import Report
 
+Model = Annotated[
+    str, typer.Argument(metavar="MODEL", help="A checkpoint (with or without .st) or a run.")
+]
+Data = Annotated[
+    list[str] | None, typer.Option("--data", help="Dataset folders; left out, the model's own.")
+]
+Split = Annotated[str, typer.Option("--split", help="train, val or test.")]
+Against = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--against",
+        metavar="MODEL",
+        help="Single-task networks to compare with, once for each; left out, the parents.",
+    ),
+]
+Require = Annotated[
+    list[str] | None,
+    typer.Option("--require", metavar="BOUND", help="age.mae<=5: exit with 6 if not kept."),
+]
+Batch = Annotated[
+    int | None,
+    typer.Option("--batch", min=1, help="Images at once. [default: 64; fewer if dense]"),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the verb to the app."""
@@ -23,29 +47,12 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
-    model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="A checkpoint (with or without .st) or a run.")
-    ],
-    data: Annotated[
-        list[str] | None, typer.Option("--data", help="Dataset folders; left out, the model's own.")
-    ] = None,
-    split: Annotated[str, typer.Option("--split", help="train, val or test.")] = "test",
-    against: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--against",
-            metavar="MODEL",
-            help="Single-task networks to compare with, once for each; left out, the parents.",
-        ),
-    ] = None,
-    require: Annotated[
-        list[str] | None,
-        typer.Option("--require", metavar="BOUND", help="age.mae<=5: exit with 6 if not kept."),
-    ] = None,
-    batch: Annotated[
-        int | None,
-        typer.Option("--batch", min=1, help="Images at once. [default: 64; fewer if dense]"),
-    ] = None,
+    model: Model,
+    data: Data = None,
+    split: Split = "test",
+    against: Against = None,
+    require: Require = None,
+    batch: Batch = None,
     device: Device = "auto",
     json: Json = False,
     quiet: Quiet = False,

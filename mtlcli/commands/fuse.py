@@ -12,6 +12,38 @@ if TYPE_CHECKING:
     from mtlcli.workflows.fuse import Fused
     from mtlcli.workflows.fuse_plan import FusePlan
 
+Models = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="MODEL...",
+        help="Single-task checkpoints (.st, run folders or run names), then KEY=VALUE changes "
+        "to the recipe: model.fusion.own=0.8 train.lr=0.005",
+    ),
+]
+Out = Annotated[
+    str, typer.Option("-o", "--out", metavar="NAME", help="The fused checkpoint: NAME.st.")
+]
+Way = Annotated[
+    str,
+    typer.Option(
+        "--fusion",
+        metavar="NAME",
+        help="How the tasks share: nddr, cross_stitch, sluice; or one backbone: shared, mtan.",
+    ),
+]
+Shortcut = Annotated[
+    bool, typer.Option("--shortcut", help="Hand the features of every stage to the heads.")
+]
+Calibrate = Annotated[
+    Path | None,
+    typer.Option(
+        "--calibrate",
+        metavar="DATA",
+        help="Set the fusions' batch statistics from a dataset folder, so that the network "
+        "starts as its parents in training too.",
+    ),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the verb to the app."""
@@ -25,37 +57,11 @@ def register(app: typer.Typer) -> None:
 
 
 def fuse(
-    models: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="MODEL...",
-            help="Single-task checkpoints (.st, run folders or run names), then KEY=VALUE changes "
-            "to the recipe: model.fusion.own=0.8 train.lr=0.005",
-        ),
-    ],
-    out: Annotated[
-        str, typer.Option("-o", "--out", metavar="NAME", help="The fused checkpoint: NAME.st.")
-    ] = "fused",
-    fusion: Annotated[
-        str,
-        typer.Option(
-            "--fusion",
-            metavar="NAME",
-            help="How the tasks share: nddr, cross_stitch, sluice; or one backbone: shared, mtan.",
-        ),
-    ] = "nddr",
-    shortcut: Annotated[
-        bool, typer.Option("--shortcut", help="Hand the features of every stage to the heads.")
-    ] = False,
-    calibrate: Annotated[
-        Path | None,
-        typer.Option(
-            "--calibrate",
-            metavar="DATA",
-            help="Set the fusions' batch statistics from a dataset folder, so that the network "
-            "starts as its parents in training too.",
-        ),
-    ] = None,
+    models: Models,
+    out: Out = "fused",
+    fusion: Way = "nddr",
+    shortcut: Shortcut = False,
+    calibrate: Calibrate = None,
     dry_run: DryRun = False,
     device: Device = "auto",
     json: Json = False,

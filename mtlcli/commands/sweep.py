@@ -16,6 +16,36 @@ if TYPE_CHECKING:
 
 _HOME = Path("sweeps")
 
+File = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[FILE|RECIPE]",
+        help="A sweep: a path or a shipped name; or a recipe. Left out, lists what is shipped.",
+    ),
+]
+Changes = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[KEY=VALUES]...",
+        help="For a recipe: the grid, train.lr=0.01,0.1; for a sweep: changes to every recipe.",
+    ),
+]
+Seeds = Annotated[
+    str | None, typer.Option("--seeds", metavar="LIST", help="0,1,2; else those of the file.")
+]
+Init = Annotated[
+    str | None,
+    typer.Option("--init", metavar="MODEL", help="For a recipe: start from this checkpoint."),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option("-o", "--out", metavar="DIR", help="Its folder. [default: sweeps/NAME]"),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", min=1, help="Jobs at once. [default: one for each CUDA device]"),
+]
+
 
 def register(app: typer.Typer) -> None:
     """Add the verb to the app."""
@@ -29,35 +59,12 @@ def register(app: typer.Typer) -> None:
 
 
 def sweep(
-    file: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[FILE|RECIPE]",
-            help="A sweep: a path or a shipped name; or a recipe. Left out, lists what is shipped.",
-        ),
-    ] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[KEY=VALUES]...",
-            help="For a recipe: the grid, train.lr=0.01,0.1; for a sweep: changes to every recipe.",
-        ),
-    ] = None,
-    seeds: Annotated[
-        str | None, typer.Option("--seeds", metavar="LIST", help="0,1,2; else those of the file.")
-    ] = None,
-    init: Annotated[
-        str | None,
-        typer.Option("--init", metavar="MODEL", help="For a recipe: start from this checkpoint."),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("-o", "--out", metavar="DIR", help="Its folder. [default: sweeps/NAME]"),
-    ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option("--jobs", min=1, help="Jobs at once. [default: one for each CUDA device]"),
-    ] = None,
+    file: File = None,
+    changes: Changes = None,
+    seeds: Seeds = None,
+    init: Init = None,
+    out: Out = None,
+    jobs: Jobs = None,
     dry_run: DryRun = False,
     device: Device = "auto",
     json: Json = False,
