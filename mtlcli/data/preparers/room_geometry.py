@@ -148,24 +148,25 @@ class Frustum(Shape):
         return (self.top + self.bottom) / 2
 
     def enter(self, origin: np.ndarray, rays: np.ndarray) -> np.ndarray:
-        """The first of two lids and two roots of (x, y)² = (middle + slope z)²."""
-        slope, dz = np.float32(self._slope), rays[2]
+        """The first of two lids and two roots of (x, y)² = (middle + slope z)²; in float64, since
+        rays along the mantle have a leading coefficient of almost 0."""
+        origin, rays = origin.astype(np.float64), rays.astype(np.float64)
+        dz, first = rays[2], np.full(rays.shape[1:], np.inf)
         with np.errstate(divide="ignore", invalid="ignore"):
-            squared = rays[0] ** 2 + rays[1] ** 2 - (slope * dz) ** 2
-            radius = np.float32(self._middle) + slope * origin[2]
-            nearest = (slope * radius * dz - origin[0] * rays[0] - origin[1] * rays[1]) / squared
+            squared = rays[0] ** 2 + rays[1] ** 2 - (self._slope * dz) ** 2
+            radius = self._middle + self._slope * origin[2]
+            product = self._slope * radius * dz - origin[0] * rays[0] - origin[1] * rays[1]
+            nearest = product / squared
             x, y, z = _upright(origin, rays) + nearest * rays
-            radius = np.float32(self._middle) + slope * z
-            reach = np.sqrt((radius**2 - x**2 - y**2) / squared)
-            first = np.full(dz.shape, np.inf, np.float32)
+            reach = np.sqrt(((self._middle + self._slope * z) ** 2 - x**2 - y**2) / squared)
             for t in (nearest - reach, nearest + reach):
                 inside = np.abs(origin[2] + t * dz) <= self.height / 2
                 np.copyto(first, t, where=inside & (t > 0) & (t < first))
             for z_lid, r_lid in ((-self.height / 2, self.bottom), (self.height / 2, self.top)):
-                t = (np.float32(z_lid) - origin[2]) / dz
+                t = (z_lid - origin[2]) / dz
                 apart = (origin[0] + t * rays[0]) ** 2 + (origin[1] + t * rays[1]) ** 2
                 np.copyto(first, t, where=(apart <= r_lid**2) & (t > 0) & (t < first))
-        return first
+        return first.astype(np.float32)
 
     def surface(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The mantle or a lid, whichever is nearer."""

@@ -77,8 +77,8 @@ def test_normals_are_unit_vectors_that_leave_the_solid(shape: Shape, seed: int) 
     assert along.shape == (2, points.shape[1])
     np.testing.assert_allclose(dot(normals, normals), 1, atol=1e-5)
     assert (dot(normals, rays[:, hit]) < 1e-3).all()
-    assert (_outside(shape, points + 0.01 * normals) > 0).all()
-    assert (_outside(shape, points - 0.01 * normals) < 0).mean() > 0.97  # not so at sharp edges
+    assert (_outside(shape, points + 0.001 * normals) > 0).all()
+    assert (_outside(shape, points - 0.001 * normals) < 0).mean() > 0.8  # not so at sharp edges
 
 
 @pytest.mark.parametrize("shape", SHAPES)
