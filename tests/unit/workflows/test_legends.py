@@ -12,13 +12,11 @@ names = st.lists(st.text("abcdefgh ", min_size=1, max_size=20), min_size=1, max_
 
 
 def _colours(picture: Image.Image) -> set[tuple[int, ...]]:
-    found = picture.getcolors(1 << 24)
-    assert found is not None
-    return {colour for _, colour in found if isinstance(colour, tuple)}
+    return set(map(tuple, np.asarray(picture)[::3, ::3].reshape(-1, 3).tolist()))
 
 
-@settings(derandomize=True, deadline=None, max_examples=25)
-@given(names, st.integers(60, 1200), st.integers(12, 40))
+@settings(derandomize=True, deadline=None, max_examples=15)
+@given(names, st.integers(60, 600), st.integers(12, 20))
 def test_every_colour_is_shown(texts: list[str], width: int, height: int) -> None:
     entries = [(t, as_colour(c)) for t, c in zip(texts, palette(len(texts)), strict=True)]
     drawn = draw_legend(Legend(entries), width, height)
@@ -39,12 +37,12 @@ def test_a_bar_runs_from_the_first_colour_to_the_last(width: int) -> None:
     entries = [("0 m", (255, 0, 0)), ("5 m", (0, 255, 0)), ("10 m", (0, 0, 255))]
     drawn = draw_legend(Legend(entries, ramp=True), width, 12)
     row = np.asarray(drawn)[12]
-    shown = row[(row != 255).any(1) | (row == 255).all(1) ^ True]
+    shown = row[(row != 255).any(1)]
     assert drawn.width == width
     if width > 100:
         assert shown[3][0] > 220
         assert shown[-4][2] > 220
-        assert row[width // 2 - 20 : width // 2 + 20, 1].max() > 150
+        assert shown[len(shown) // 2][1] > 220
 
 
 def test_the_picture_is_not_covered() -> None:

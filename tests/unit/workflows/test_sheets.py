@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mtlcli.workflows import sheets
+from mtlcli.workflows.legends import Legend
 
 ROWS = [["", "single", "fused", "change"], ["a  accuracy", "0.9", "0.92*", "+2.2 %"]]
 
@@ -28,6 +29,39 @@ def test_a_grid_has_a_tile_per_picture(tmp_path: Path, count: int, columns: int,
     step_x, step_y = sheets._TILE + sheets._GAP, sheets._TILE + 30 + sheets._GAP
     with Image.open(path) as sheet:
         assert sheet.size == (columns * step_x + sheets._GAP, rows * step_y + sheets._GAP)
+
+
+def test_scenes_stand_side_by_side_and_below_each_other(tmp_path: Path) -> None:
+    scenes = [[np.full((90, 200, 3), 40 * number, np.uint8)] * 3 for number in range(5)]
+    words = [["one", "two", "three"]] * 5
+    path = sheets.plot_scenes(scenes, words, tmp_path / "s.png")
+    assert path is not None
+    with Image.open(path) as sheet:
+        pixels = np.asarray(sheet)
+    assert pixels.shape[1] <= sheets._ACROSS
+    for number in range(5):
+        assert (pixels == 40 * number).all(2).sum() >= 3 * 90 * 200
+
+
+def test_a_legend_ends_the_sheet(tmp_path: Path) -> None:
+    scenes = [[np.zeros((20, 30, 3), np.uint8)]]
+    heights = []
+    for legend in (None, Legend([("sky", (9, 9, 200))])):
+        sheets.plot_scenes(scenes, [["x"]], tmp_path / "s.png", legend)
+        with Image.open(tmp_path / "s.png") as sheet:
+            heights.append(sheet.height)
+    assert heights[1] > heights[0]
+    assert sheets.plot_scenes([], [], tmp_path / "none.png") is None
+
+
+def test_bars_are_as_long_as_their_values(tmp_path: Path) -> None:
+    blue, red = (0, 0, 200), (200, 0, 0)
+    bars = [("one", 1.0, blue), ("half", 0.5, red), ("none", 0.0, blue), ("?", float("nan"), blue)]
+    sheets.plot_bars(bars, "title", tmp_path / "b.png")
+    with Image.open(tmp_path / "b.png") as sheet:
+        pixels = np.asarray(sheet)
+    whole, half = ((pixels == colour).all(2).sum() for colour in (blue, red))
+    assert whole == pytest.approx(2 * half, rel=0.01)
 
 
 def test_no_grid_of_nothing(tmp_path: Path) -> None:
