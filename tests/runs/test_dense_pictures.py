@@ -52,7 +52,7 @@ def test_a_run_draws_scenes_and_whole_pictures(
         "tasks": {"seg": {"width": 8}, "depth": {"width": 8}, "day": {}},
         "input": {"size": "native", "crop": 32},
         "model": {"architecture": "shared", "backbone": "shufflenet_v2_x0_5"},
-        "train": {"epochs": 1, "batch": 3, "workers": 0, "precision": "fp32", "warmup": 0},
+        "train": {"epochs": 1, "batch": 3, "workers": 0, "precision": "fp32", "lr": 1e-5},
     })  # fmt: skip
     made = {path.name for path in outcome.run.plots.iterdir()}
     assert made >= {
