@@ -1,7 +1,6 @@
 """A job's process, and the devices that processes are put on."""
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -53,14 +52,14 @@ class Process:
         return self._process.poll()
 
     def interrupt(self) -> None:
-        """Ctrl-C; one that came from the terminal at the same time counts as the same."""
-        if sys.platform == "win32":
-            self._process.terminate()
-        else:
-            self._process.send_signal(signal.SIGINT)
+        """Ask it to stop; a Ctrl-C from the terminal at the same time counts as the same.
+
+        Not by Ctrl-C's own signal, which children of a shell's background job ignore.
+        """
+        self._process.terminate()
 
     def end(self) -> None:
-        """Ctrl-C once more; killed where that does not help."""
+        """Asked once more; killed where that does not help."""
         self.interrupt()
         try:
             self._process.wait(_PATIENCE)

@@ -10,12 +10,13 @@ import pytest
 from PIL import Image
 
 from mtlcli.data import manifest, maps
+from mtlcli.io.column import Column
 from mtlcli.workflows.pictures import draw_run
 
 COLUMNS = {
-    "seg": manifest.Column("segmentation", ("left", "right"), ignore=255, encoding="index"),
-    "depth": manifest.Column("depth", high=4, unit="m", encoding="depth"),
-    "day": manifest.Column("classification", ("day", "night")),
+    "seg": Column("segmentation", ("left", "right"), ignore=255, encoding="index"),
+    "depth": Column("depth", high=4, unit="m", encoding="depth"),
+    "day": Column("classification", ("day", "night")),
 }
 
 
