@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from interleave import race, report
 
-from mtlcli.balancing.fixed import Fixed
 from mtlcli.engine import precision as numbers
 from mtlcli.engine.objective import Objective
 from mtlcli.workflows.build import Loaded, load_model
@@ -21,7 +20,7 @@ from mtlcli.workflows.build import Loaded, load_model
 def step_of(loaded: Loaded, batch: int, device: torch.device) -> Callable[[], object]:
     """One training step of the network."""
     names = list(loaded.tasks)
-    objective = Objective(loaded.net.train(), loaded.tasks, Fixed(names, {}))
+    objective = Objective(loaded.net.train(), loaded.tasks)
     optimizer = torch.optim.SGD(objective.parameters(), lr=1e-3, momentum=0.9, fused=True)
     size = loaded.view.size
     images = torch.randint(0, 256, (batch, 3, size, size), dtype=torch.uint8, device=device)
@@ -38,8 +37,8 @@ def step_of(loaded: Loaded, batch: int, device: torch.device) -> Callable[[], ob
 
     def step() -> None:
         with numbers.autocast(precision, device):
-            total, _ = objective(images, targets, weights, counts)
-        total.backward()
+            losses, _ = objective(images, targets, weights, counts)
+        torch.stack([*losses.values()]).sum().backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 

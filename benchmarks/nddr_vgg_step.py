@@ -11,7 +11,6 @@ from interleave import race, report
 from nddr_step import BARE, Plain, Step
 from torch import Tensor
 
-from mtlcli.balancing.fixed import Fixed
 from mtlcli.engine.objective import Objective
 from mtlcli.io.column import Column
 from mtlcli.models.backbones.vgg16_lfov import Vgg16Lfov
@@ -47,10 +46,7 @@ def step(
     """A function that does one step of ``nets``, whose outputs together are all tasks."""
     weights = [p for net in nets for p in net.parameters()]
     optimiser = torch.optim.SGD(weights, 1e-3, momentum=0.9, fused=fused_sgd)
-    objectives = [
-        Objective(net, {task: TASKS[task] for task in net.tasks}, Fixed(net.tasks, {}))
-        for net in nets
-    ]
+    objectives = [Objective(net, {task: TASKS[task] for task in net.tasks}) for net in nets]
     ones = {task: torch.ones(len(images), device=images.device) for task in targets}
     counts = {t: float(TASKS[t].count(targets[t], ones[t])) for t in targets}
 
@@ -58,8 +54,8 @@ def step(
         optimiser.zero_grad()
         for objective in objectives:
             with torch.autocast(images.device.type, torch.bfloat16, enabled=bf16):
-                total, _ = objective(images, targets, ones, counts)
-            total.backward()
+                losses, _ = objective(images, targets, ones, counts)
+            torch.stack([*losses.values()]).sum().backward()
         optimiser.step()
 
     return once

@@ -53,6 +53,42 @@ TASKS: dict[str, str] = {
 
 WEIGHTINGS: dict[str, str] = {
     "fixed": "mtlcli.balancing.fixed:Fixed",
+    "equal": "mtlcli.balancing.equal:Equal",
+    "scale_invariant": "mtlcli.balancing.scale_invariant:ScaleInvariant",
+    "uncertainty": "mtlcli.balancing.uncertainty:Uncertainty",
+    "uw_so": "mtlcli.balancing.uw_so:UwSo",
+    "geometric": "mtlcli.balancing.geometric:Geometric",
+    "random": "mtlcli.balancing.random:Random",
+    "dwa": "mtlcli.balancing.dwa:Dwa",
+    "imtl_l": "mtlcli.balancing.imtl_l:ImtlL",
+    "gradnorm": "mtlcli.balancing.gradnorm:GradNorm",
+    "famo": "mtlcli.balancing.famo:Famo",
+    "stch": "mtlcli.balancing.stch:Stch",
+    "go4align": "mtlcli.balancing.go4align:Go4Align",
+    "ldc": "mtlcli.balancing.ldc:Ldc",
+}
+
+AGGREGATORS: dict[str, str] = {
+    "sum": "mtlcli.balancing.sum:Sum",
+    "mgda": "mtlcli.balancing.mgda:Mgda",
+    "pcgrad": "mtlcli.balancing.pcgrad:PCGrad",
+    "gradvac": "mtlcli.balancing.gradvac:GradVac",
+    "graddrop": "mtlcli.balancing.graddrop:GradDrop",
+    "cagrad": "mtlcli.balancing.cagrad:CAGrad",
+    "imtl_g": "mtlcli.balancing.imtl_g:ImtlG",
+    "imtl": "mtlcli.balancing.imtl:Imtl",
+    "nash_mtl": "mtlcli.balancing.nash_mtl:NashMtl",
+    "aligned_mtl": "mtlcli.balancing.aligned_mtl:AlignedMtl",
+    "upgrad": "mtlcli.balancing.upgrad:UPGrad",
+    "dualproj": "mtlcli.balancing.dualproj:DualProj",
+    "fairgrad": "mtlcli.balancing.fairgrad:FairGrad",
+    "config": "mtlcli.balancing.config:ConFIG",
+    "db_mtl": "mtlcli.balancing.db_mtl:DbMtl",
+    "moco": "mtlcli.balancing.moco:MoCo",
+    "sdmgrad": "mtlcli.balancing.sdmgrad:SdmGrad",
+    "excess_mtl": "mtlcli.balancing.excess_mtl:ExcessMtl",
+    "ntkmtl_sr": "mtlcli.balancing.ntkmtl_sr:NtkMtlSr",
+    "rep_mtl": "mtlcli.balancing.rep_mtl:RepMtl",
 }
 
 PREPARERS: dict[str, str] = {
@@ -74,5 +110,6 @@ KINDS: dict[str, dict[str, str]] = {
     "architecture": ARCHITECTURES,
     "task kind": TASKS,
     "weighting": WEIGHTINGS,
+    "aggregator": AGGREGATORS,
     "dataset": PREPARERS,
 }

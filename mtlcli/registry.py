@@ -117,6 +117,15 @@ def options(kind: str, name: str) -> list[Option]:
     ]  # fmt: skip
 
 
+def attribute(kind: str, name: str, attribute: str, default: Any = None) -> Any:
+    """A literal that the plug-in's class body assigns, read from its source text."""
+    for node in _class_node(locate(kind, name)).body:
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        if isinstance(target, ast.Name) and target.id == attribute:
+            return _literal(getattr(node, "value", None))
+    return default
+
+
 def summary(kind: str, name: str) -> str:
     """The first line of the plug-in's docstring."""
     return (ast.get_docstring(_class_node(locate(kind, name))) or "").partition("\n")[0]

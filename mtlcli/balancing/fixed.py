@@ -9,8 +9,7 @@ from mtlcli.balancing.base import Weighting
 class Fixed(Weighting):
     """Σ factor · loss, with the factors of the recipe's ``[loss]`` table (1 where not given)."""
 
-    def __init__(self, tasks: list[str], factors: dict[str, float]) -> None:
-        super().__init__(tasks, factors)
+    linear = True
 
     def forward(self, losses: dict[str, Tensor]) -> Tensor:
-        return torch.stack([self.factors[task] * loss for task, loss in losses.items()]).sum()
+        return torch.stack([*self.scaled(losses).values()]).sum()

@@ -35,6 +35,12 @@ class World:
         """Whether the flag is set on any rank."""
         return bool(self.sum(torch.tensor(float(flag))).item())
 
+    def same_buffers(self, module: nn.Module) -> None:
+        """The first rank's buffers (batch statistics) on every rank, as DDP does it."""
+        if self.size > 1:
+            for buffer in module.buffers():
+                dist.broadcast(buffer, src=0)
+
     def same(self, text: str) -> str:
         """The first rank's text, on every rank."""
         if self.size == 1:

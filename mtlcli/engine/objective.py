@@ -1,22 +1,20 @@
-"""Network, task losses and weighting as one module: the one thing that DDP wraps."""
+"""Network and task losses as one module: the one thing that DDP wraps."""
 
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
-from mtlcli.balancing.base import Weighting
 from mtlcli.models.base import MultiTaskNet
 from mtlcli.tasks.base import Task
 
 
 class Objective(nn.Module):
-    """Images and labels in, the scalar to descend out."""
+    """Images and labels in, a loss per task out."""
 
-    def __init__(self, net: MultiTaskNet, tasks: Mapping[str, Task], weighting: Weighting) -> None:
+    def __init__(self, net: MultiTaskNet, tasks: Mapping[str, Task]) -> None:
         super().__init__()
         self.net = net
-        self.weighting = weighting
         self.tasks = dict(tasks)
 
     def forward(
@@ -25,18 +23,18 @@ class Objective(nn.Module):
         targets: Mapping[str, Tensor],
         weights: Mapping[str, Tensor],
         counts: Mapping[str, float],
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    ) -> tuple[dict[str, Tensor], Tensor]:
         """One pass; the losses are formed in fp32 whatever the network computes in.
 
         :param images: ``[B, 3, H, W] uint8``.
         :param counts: what each task's loss sum is divided by: the labels of the whole batch, over
             all its parts and ranks. A task without any is left out.
-        :returns: the scalar, and each present task's share of its mean loss.
+        :returns: each present task's share of its mean loss, and a zero that every other output
+            has a part in, so that DDP sees every parameter used.
         """
         outputs = self.net(images)
         losses: dict[str, Tensor] = {}
-        # so that DDP sees every parameter used, also those that this batch does not need
-        unused = [parameter.sum() * 0 for parameter in self.weighting.parameters()]
+        idle = []
         with torch.autocast(images.device.type, enabled=False):
             for name, task in self.tasks.items():
                 output = outputs[name].float()
@@ -45,6 +43,5 @@ class Objective(nn.Module):
                     output = task.at_size_of(output, target)
                     losses[name] = task.loss(output, target, weights[name]) / counts[name]
                 else:
-                    unused.append(output.sum() * 0)
-            parts = ([self.weighting(losses)] if losses else []) + unused
-            return torch.stack(parts).sum(), losses
+                    idle.append(output.sum() * 0)
+            return losses, torch.stack([images.new_zeros((), dtype=torch.float32), *idle]).sum()

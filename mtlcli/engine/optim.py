@@ -35,12 +35,14 @@ def groups(net: MultiTaskNet, others: nn.Module, rates: Rates) -> list[dict[str,
         for parameter in layer.parameters():
             bias = parameter.ndim == 1
             factor[id(parameter)] = ("last bias", rates.last_bias) if bias else ("last", rates.last)
+    balancing = {id(p) for p in others.parameters()}
     made: dict[tuple[str, bool], dict[str, Any]] = {}
     for parameter in [*net.parameters(), *others.parameters()]:
         if not parameter.requires_grad:
             continue
         name, times = factor.get(id(parameter), ("trunk", 1.0))
-        decays = rates.decay_all or parameter.ndim > 1
+        # a learned weight that decayed would be drawn to where it is not wanted
+        decays = (rates.decay_all or parameter.ndim > 1) and id(parameter) not in balancing
         group = made.setdefault(
             (name, decays),
             {

@@ -10,11 +10,16 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from mtlcli.balancing.base import Moment
 from mtlcli.data.batch import Batch
-from mtlcli.engine import precision as numbers
+from mtlcli.engine.at_features import AtFeatures
+from mtlcli.engine.balancer import Balancer
+from mtlcli.engine.descent import Found, Way
 from mtlcli.engine.distributed import World, replicate
+from mtlcli.engine.jointly import Jointly
 from mtlcli.engine.objective import Objective
 from mtlcli.engine.optim import Schedule
+from mtlcli.engine.separately import Separately
 from mtlcli.models.base import MultiTaskNet
 
 
@@ -23,21 +28,25 @@ class Step:
     """One optimiser step that was made.
 
     :param step: counted from 1 over the whole training.
-    :param losses: each present task's mean loss over the whole batch, still on the device.
+    :param losses: each present task's mean loss over the whole batch.
     :param norm: the gradient norm before clipping; None when it was not asked for.
     :param waited: seconds spent waiting for the input pipeline.
     :param batch: finished batches of the epoch.
     :param bad: rows whose pictures could not be used, with their reasons.
+    :param faulty: tasks whose loss or gradient was not finite, so that nothing was updated.
+    :param look: losses, weights and inner products of the gradients, where the step looked at them.
     """
 
     step: int
     batch: int
     lr: float
-    losses: dict[str, Tensor]
+    losses: dict[str, float]
     norm: Tensor | None
     images: int
     waited: float
     bad: list[tuple[int, str]]
+    faulty: tuple[str, ...] = ()
+    look: Found | None = None
 
 
 class Trainer:
@@ -50,9 +59,10 @@ class Trainer:
     :param seed: with the step and the rank it decides all randomness of a step.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts, and one option per recipe key
         self,
         objective: Objective,
+        balancer: Balancer,
         optimizer: torch.optim.Optimizer,
         schedule: Schedule,
         world: World,
@@ -64,7 +74,7 @@ class Trainer:
         seed: int = 0,
     ) -> None:
         self.objective = objective
-        self.replica: nn.Module = replicate(objective, world)
+        self.balancer = balancer
         self.optimizer = optimizer
         self.schedule = schedule
         self.world = world
@@ -76,6 +86,12 @@ class Trainer:
         average = get_ema_multi_avg_fn(ema)  # type: ignore[no-untyped-call]
         self.average = AveragedModel(objective.net, multi_avg_fn=average) if ema else None
         self.step = 0
+        self.epoch = 0
+        how = (objective, balancer, world, precision, self.scaler)
+        self.jointly, self.separately = Jointly(*how), Separately(*how)
+        self.at_features = AtFeatures(*how)
+        if not balancer.separate:
+            self.jointly.module = replicate(objective, world)
 
     @property
     def net(self) -> MultiTaskNet:
@@ -84,9 +100,10 @@ class Trainer:
         net: MultiTaskNet = chosen
         return net
 
-    def run(self, batches: Iterable[Batch]) -> Iterator[Step]:
-        """One step per batch."""
+    def run(self, batches: Iterable[Batch], epoch: int = 0) -> Iterator[Step]:
+        """One step per batch of an epoch, counted from 0."""
         self.objective.train()
+        self.epoch = epoch
         began = time.perf_counter()
         for batch in batches:
             waited = time.perf_counter() - began
@@ -95,31 +112,56 @@ class Trainer:
 
     def train_step(self, batch: Batch, waited: float = 0.0) -> Step:
         """Forward, losses, balancing, backward, clip, optimiser, schedule."""
-        torch.manual_seed(hash((self.seed, self.step, self.world.rank)) & 0x7FFFFFFF)
+        seed = hash((self.seed, self.step, self.world.rank)) & 0x7FFFFFFF
+        torch.manual_seed(seed)
         lr = self._set_rates()
+        self.balancer.begin(Moment(self.step, self.epoch, self.seed))
         counts = self._counts(batch)
-        parts = batch.parts(self._cuts(batch))
-        losses: dict[str, Tensor] = {}
-        for index, part in enumerate(parts):
-            on_device = part.to(self.world.device)
-            with self._synchronised(last=index == len(parts) - 1):
-                with numbers.autocast(self.precision, self.world.device):
-                    total, shares = self.replica(
-                        on_device.images, on_device.targets, on_device.weights, counts
-                    )
-                # DDP averages over ranks; the counts are already global, so undo the average
-                self.scaler.scale(total * self.world.size).backward()
-            for task, share in shares.items():
-                losses[task] = losses.get(task, 0) + share.detach()
+        looked = self.balancer.looks_at(self.step)
+        way, parts = self._way(batch, counts, looked=looked)
+        found = way(parts, counts, gram=looked)
+        norm = None if found.faulty else self._update(found)
+        if self.balancer.weighting.wants_again and not found.faulty:
+            torch.manual_seed(seed)
+            self.balancer.weighting.again(self._again(batch, counts))
+        self.optimizer.zero_grad(set_to_none=True)
+        self.step += 1
+        look = found if looked and found.gram is not None else None
+        losses = {task: float(loss) for task, loss in found.losses.items()}
+        return Step(
+            self.step, batch.step + 1, lr, losses, norm, len(batch), waited, batch.bad,
+            found.faulty, look,
+        )  # fmt: skip
+
+    def _way(
+        self, batch: Batch, counts: Mapping[str, float], *, looked: bool
+    ) -> tuple[Way, list[Batch]]:
+        """How this batch's gradients are taken, and the parts it is cut into."""
+        cuts = self._cuts(batch)
+        several = len(counts) > 1 and any(counts.values())
+        joint = cuts == 1 or self.balancer.weighting.linear
+        if not several or (joint and not looked and not self.balancer.separate):
+            return self.jointly, batch.parts(cuts)
+        if self.balancer.level == "features":
+            return self.at_features, [batch]
+        return self.separately, batch.parts(cuts * self.balancer.aggregator.estimates)
+
+    def _update(self, found: Found) -> Tensor | None:
+        """The optimiser's step; returns the gradient norm before clipping."""
         norm = self._clip()
         self.scaler.step(self.optimizer)
         self.scaler.update()
-        self.optimizer.zero_grad(set_to_none=True)
         if self.average:
             self.average.update_parameters(self.objective.net)
-        self.step += 1
-        losses = self._over_ranks(losses)
-        return Step(self.step, batch.step + 1, lr, losses, norm, len(batch), waited, batch.bad)
+        self.balancer.weighting.learn(found.losses, found.gram)
+        return norm
+
+    @torch.no_grad()
+    def _again(self, batch: Batch, counts: Mapping[str, float]) -> dict[str, Tensor]:
+        """The losses of the same batch after the update; batch statistics stay as they are."""
+        with frozen_statistics(self.objective):
+            parts = [self.separately.forward(part, counts)[0] for part in batch.parts(1)]
+        return self.separately.whole(parts[0])
 
     def _set_rates(self) -> float:
         factor = self.schedule.factor(self.step)
@@ -139,17 +181,6 @@ class Trainer:
             return self.accumulate
         return 1 if self.world.any(len(batch) < self.accumulate) else self.accumulate
 
-    def _over_ranks(self, losses: dict[str, Tensor]) -> dict[str, Tensor]:
-        if self.world.size == 1 or not losses:
-            return losses
-        return dict(zip(losses, self.world.sum(torch.stack([*losses.values()])), strict=True))
-
-    def _synchronised(self, *, last: bool) -> contextlib.AbstractContextManager[object]:
-        if last or self.world.size == 1:
-            return contextlib.nullcontext()
-        context: contextlib.AbstractContextManager[object] = self.replica.no_sync()  # type: ignore[operator]
-        return context
-
     def _clip(self) -> Tensor | None:
         if not self.max_norm:
             return None
@@ -161,6 +192,7 @@ class Trainer:
         return {
             "step": self.step,
             "objective": self.objective.state_dict(),
+            "balancer": self.balancer.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
             "average": self.average.state_dict() if self.average else None,
@@ -170,6 +202,7 @@ class Trainer:
         """Go on exactly where :meth:`state_dict` was taken."""
         self.step = state["step"]
         self.objective.load_state_dict(state["objective"])
+        self.balancer.load_state_dict(state["balancer"])
         initial = [group["initial_lr"] for group in self.optimizer.param_groups]
         self.optimizer.load_state_dict(state["optimizer"])
         for group, lr in zip(self.optimizer.param_groups, initial, strict=True):
@@ -186,3 +219,17 @@ def _lay_out_as_parameters(optimizer: torch.optim.Optimizer) -> None:
         for name, value in held.items():
             if isinstance(value, Tensor) and value.shape == parameter.shape:
                 held[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+
+
+@contextlib.contextmanager
+def frozen_statistics(module: nn.Module) -> Iterator[None]:
+    """Batch norms use the batch's statistics inside, and do not take them into their own."""
+    norms = [m for m in module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    momenta = [norm.momentum for norm in norms]
+    try:
+        for norm in norms:
+            norm.momentum = 0.0
+        yield
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum

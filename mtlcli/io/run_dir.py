@@ -42,6 +42,11 @@ class RunDir:
         return self.path / "metrics.csv"
 
     @property
+    def balancing(self) -> Path:
+        """Losses, weights and gradients of the tasks, in the steps that looked at them."""
+        return self.path / "balancing.csv"
+
+    @property
     def best(self) -> Path:
         """The best checkpoint by the recipe's metric."""
         return self.path / "best.st"

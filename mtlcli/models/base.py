@@ -1,7 +1,8 @@
 """What every architecture is to the rest of the program."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +37,7 @@ class MultiTaskNet(ABC, nn.Module):
         _check_names(tasks)
         self.tasks = tasks
         self.heads = nn.ModuleDict()
+        self._cuts: list[tuple[Tensor, Tensor]] | None = None
         # 0..255 → (x / 255 - mean) / std as one multiply-add; settings, not weights, so not saved
         scale = 1.0 / (255.0 * torch.tensor(list(std)))
         shift = -torch.tensor(list(mean)) / torch.tensor(list(std))
@@ -61,6 +63,28 @@ class MultiTaskNet(ABC, nn.Module):
         """Images ``[B, 3, H, W] uint8`` to one output per task."""
         features = self.features(images)
         return {task: head(features[task]) for task, head in self.heads.items()}
+
+    @contextmanager
+    def cuts(self) -> Iterator[list[tuple[Tensor, Tensor]]]:
+        """Inside, the graph is cut at the shared features: pairs of a map and its detached copy.
+
+        What the tasks' losses send back to the copies can be mixed there, and the mixture sent on
+        through the shared part in one backward pass.
+        """
+        found: list[tuple[Tensor, Tensor]] = []
+        self._cuts = found
+        try:
+            yield found
+        finally:
+            self._cuts = None
+
+    def cut(self, maps: list[Tensor]) -> list[Tensor]:
+        """An architecture passes its shared features through here: what several tasks read last."""
+        if self._cuts is None:
+            return maps
+        made = [x.detach().requires_grad_() for x in maps]
+        self._cuts += zip(maps, made, strict=True)
+        return made
 
     def fusion_parameters(self) -> list[nn.Parameter]:
         """The parameters that only fusing has brought in; they learn at their own rate."""

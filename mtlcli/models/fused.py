@@ -62,10 +62,11 @@ class Fused(MultiTaskNet):
         seen: list[list[Tensor]] = []
         for i, row in enumerate(self._rows()):
             maps = [stage(x) for stage, x in zip(row, maps, strict=True)]
+            final = i == len(self.fusions) - 1
             if self.fusions:
-                maps = fuse(self.fusions[i], maps)
+                maps = fuse(self.fusions[i], self.cut(maps) if final else maps)
             if self.shortcuts:
-                seen.append(maps)
+                seen.append(maps if final else self.cut(maps))
         last = dict(zip(self.tasks, maps, strict=True))
         for task, history in zip(self.shortcuts, zip(*seen, strict=True), strict=True):
             last[task] = self.shortcuts[task](list(history))

@@ -96,7 +96,7 @@ class Mtan(MultiTaskNet):
     def features(self, images: Tensor) -> dict[str, Tensor]:
         backbone = self.backbones[NAME]
         assert isinstance(backbone, Backbone)
-        maps = backbone.outputs(self.normalise(images))
+        maps = self.cut(backbone.outputs(self.normalise(images)))
         return {task: self._attend(task, maps) for task in self.tasks}
 
     def _attend(self, task: str, maps: list[Tensor]) -> Tensor:

@@ -46,4 +46,4 @@ class Shared(MultiTaskNet):
         assert isinstance(backbone, Backbone)
         maps = backbone.outputs(self.normalise(images))
         last: Tensor = self.shortcuts[NAME](maps) if self.shortcuts else maps[-1]
-        return dict.fromkeys(self.tasks, last)
+        return dict.fromkeys(self.tasks, self.cut([last])[0])

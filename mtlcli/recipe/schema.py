@@ -16,7 +16,10 @@ from pydantic import (
 from mtlcli.recipe.values import Crop, Enlarging, Fraction, NonNegative, Positive, Size
 
 #: kind of part → the one that is taken where a recipe names none.
-PARTS = {"architecture": "fused", "backbone": "resnet18", "fusion": "nddr", "weighting": "fixed"}
+PARTS = {
+    "architecture": "fused", "backbone": "resnet18", "fusion": "nddr",
+    "weighting": "fixed", "aggregator": "sum",
+}  # fmt: skip
 
 
 class _Table(BaseModel):
@@ -216,6 +219,10 @@ class TrainSpec(_Strict):
     """Memory format; can be faster."""
     compile: bool = False
     """Use ``torch.compile``."""
+    max_skipped: Annotated[int, Field(ge=0)] = 20
+    """Steps that may be skipped, since a loss was not finite, before the run stops."""
+    look: Annotated[int, Field(ge=0)] = 4
+    """Steps of an epoch, at most, in which the tasks' gradients are compared for `mtl report`."""
     sync_bn: bool = False
     """Batch statistics over all ranks."""
     tensorboard: bool = False
@@ -254,6 +261,10 @@ class Recipe(_Strict):
     model: ModelSpec = ModelSpec()
     weighting: Annotated[Spec, _part("weighting")] = Spec(name=PARTS["weighting"])
     """How the losses of the tasks become one."""
+    aggregator: Annotated[Spec, _part("aggregator")] = Spec(name=PARTS["aggregator"])
+    """How the gradients of the tasks become one; ``sum``: one backward pass for all."""
+    gradients: Literal["parameters", "features"] = "parameters"
+    """Where an aggregator sees them: at the shared parameters, or (cheap) the last features."""
     train: TrainSpec = TrainSpec()
 
     @field_validator("data", mode="before")

@@ -5,16 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from torch import Tensor
-
 from mtlcli.engine import delta
 from mtlcli.engine.evaluator import Scores
 from mtlcli.engine.trainer import Step
-from mtlcli.errors import MtlError, UsageError
+from mtlcli.errors import DataError, UsageError
 from mtlcli.tasks.base import Direction, Task
 
 Metrics = dict[str, dict[str, float]]
-_AT_ONCE = 16  # steps whose losses are read together: reading one waits for the device
 
 
 @dataclass
@@ -29,6 +26,7 @@ class Book:
     :param since_best: scorings since then.
     :param bad: pictures that could not be read in the current epoch.
     :param first_bad: the reason of the first of them.
+    :param skipped: task → steps of the whole run left out, since its loss was not finite.
     """
 
     epoch: int = 0
@@ -41,16 +39,10 @@ class Book:
     since_best: int = 0
     bad: int = 0
     first_bad: str = ""
-
-    def __post_init__(self) -> None:
-        self._unread: list[tuple[int, dict[str, Tensor]]] = []
+    skipped: dict[str, int] = field(default_factory=dict)
 
     def state_dict(self) -> dict[str, Any]:
-        """As plain values.
-
-        :raises MtlError: a loss is no longer a finite number, so that such a state is never saved.
-        """
-        self._read()
+        """As plain values."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -58,37 +50,32 @@ class Book:
         self.__dict__.update(state)
 
     def add(self, step: Step) -> None:
-        """Count a step.
-
-        :raises MtlError: a loss is no longer a finite number; up to 16 steps late.
-        """
+        """Count a step; of one that was skipped, only that it was."""
         self.batch = step.batch
         self.bad += len(step.bad)
         if step.bad and not self.first_bad:
             self.first_bad = step.bad[0][1]
-        self._unread.append((step.step, step.losses))
-        if len(self._unread) >= _AT_ONCE:
-            self._read()
+        for task in step.faulty:
+            self.skipped[task] = self.skipped.get(task, 0) + 1
+        if not step.faulty:
+            for task, loss in step.losses.items():
+                entry = self.losses.setdefault(task, [0.0, 0])
+                entry[0] += loss
+                entry[1] += 1
 
-    def _read(self) -> None:
-        unread, self._unread = self._unread, []
-        for step, losses in unread:
-            for task, loss in losses.items():
-                self._count(step, task, float(loss))
-
-    def _count(self, step: int, task: str, loss: float) -> None:
-        if not math.isfinite(loss):
-            raise MtlError(
-                f"the loss of task {task!r} became {loss} at step {step}",
-                hint="train anew with a lower train.lr, or with train.max_norm=1",
+    def require_few_skipped(self, limit: int) -> None:
+        """:raises DataError: more steps were skipped than a run may have."""
+        total = sum(self.skipped.values())
+        if total > limit:
+            who = ", ".join(f"{task} ({count})" for task, count in self.skipped.items())
+            raise DataError(
+                f"the loss was not a finite number in {total} steps, all of them skipped: {who}",
+                hint="train anew with a lower train.lr, with train.max_norm=1, or with "
+                "train.precision=fp32; look at that task's labels; train.max_skipped allows more",
             )
-        entry = self.losses.setdefault(task, [0.0, 0])
-        entry[0] += loss
-        entry[1] += 1
 
     def close_epoch(self) -> dict[str, float]:
         """The mean training losses of the epoch that just ended; starts the next one."""
-        self._read()
         means = {task: total / steps for task, (total, steps) in self.losses.items()}
         self.epoch += 1
         self.batch, self.losses, self.bad, self.first_bad = 0, {}, 0, ""

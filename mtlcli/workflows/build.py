@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from mtlcli import registry
-from mtlcli.balancing.base import Weighting
 from mtlcli.data.geometry import Framing, Size
 from mtlcli.data.rows import Rows, from_frames
 from mtlcli.data.transforms import Augment
+from mtlcli.engine.balancer import Balancer
 from mtlcli.engine.optim import Rates, Schedule
 from mtlcli.errors import DataError, UsageError
 from mtlcli.io import checkpoint
@@ -23,7 +23,7 @@ from mtlcli.models.blank import blank
 from mtlcli.models.fusions.base import Fusion
 from mtlcli.recipe.schema import InputSpec, ModelSpec, Recipe, Spec, TrainSpec
 from mtlcli.tasks.base import ImageTask, Task
-from mtlcli.workflows.checks import Ready, TaskPlan, plans_of, recipe_of
+from mtlcli.workflows.checks import Ready, TaskPlan, plans_of, recipe_of, weighting_of
 
 
 def pick_device(name: str) -> torch.device:
@@ -92,13 +92,17 @@ def make_net(
     return net
 
 
-def make_weighting(recipe: Recipe) -> Weighting:
-    """How the losses become one."""
-    made: Weighting = registry.build(
-        "weighting", recipe.weighting.name, list(recipe.tasks), dict(recipe.loss),
-        options=recipe.weighting.options,
-    )  # fmt: skip
-    return made
+def make_balancer(recipe: Recipe, *, look_every: int = 0) -> Balancer:
+    """How the losses and the gradients become one."""
+    names = list(recipe.tasks)
+    chosen = weighting_of(recipe)
+    weighting = registry.build(
+        "weighting", chosen.name, names, dict(recipe.loss), options=chosen.options
+    )
+    aggregator = registry.build(
+        "aggregator", recipe.aggregator.name, names, options=recipe.aggregator.options
+    )
+    return Balancer(weighting, aggregator, recipe.gradients, look_every=look_every)
 
 
 def make_rows(

@@ -1,6 +1,7 @@
 """What can be known about a recipe's data without torch: before downloads, before hours."""
 
 import csv
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from mtlcli.data.manifest import Dataset
 from mtlcli.errors import DataError, UsageError
 from mtlcli.io.column import Column
 from mtlcli.recipe.load import from_plain
-from mtlcli.recipe.schema import Recipe
+from mtlcli.recipe.schema import PARTS, Recipe, Spec
 
 _SAMPLE = 512
 _TOLERATED = 0.1
@@ -101,6 +102,7 @@ def check(recipe: Recipe, splits: tuple[str, ...] = ("train", "val")) -> Ready:
         )
     if not recipe.tasks:
         raise UsageError("the recipe names no task", hint="add a table [tasks.NAME]")
+    _refuse_unfit_balancing(recipe)
     datasets = [manifest.load(folder) for folder in recipe.data]
     tasks = [_plan(name, recipe, datasets) for name in recipe.tasks]
     _refuse_unfit_for_dense(recipe, tasks)
@@ -108,6 +110,43 @@ def check(recipe: Recipe, splits: tuple[str, ...] = ("train", "val")) -> Ready:
         for split in splits:
             _check_split(dataset, split, tasks)
     return Ready(recipe, datasets, tasks)
+
+
+def weighting_of(recipe: Recipe) -> Spec:
+    """The recipe's weighting; some aggregators bring one of their own."""
+    brought = registry.attribute("aggregator", recipe.aggregator.name, "weighting")
+    if brought and recipe.weighting.name == PARTS["weighting"]:
+        return Spec(name=brought)
+    return recipe.weighting
+
+
+def _refuse_unfit_balancing(recipe: Recipe) -> None:
+    """Methods that need what the recipe does not give them, or rule out what it asks for."""
+    name, spec = recipe.aggregator.name, recipe.train
+    of = functools.partial(registry.attribute, "aggregator", name)
+    brought = of("weighting")
+    if brought and weighting_of(recipe).name != brought:
+        raise UsageError(
+            f"aggregator = {name!r} is defined with weighting = {brought!r}, and the recipe has "
+            f"{recipe.weighting.name!r}",
+            hint="leave out weighting",
+        )
+    at_features = recipe.gradients == "features" or of("at_features", False)
+    if not at_features or name == PARTS["aggregator"]:
+        return
+    where = f"aggregator = {name!r} at the shared features"
+    if of("keeps_vectors", False) or of("estimates", 1) > 1:
+        raise UsageError(
+            f"{where} cannot be: it compares gradients of several batches, whose features differ",
+            hint='leave out gradients = "features"',
+        )
+    if spec.accumulate > 1:
+        raise UsageError(
+            f"{where} needs the whole batch at once, and train.accumulate cuts it into "
+            f"{spec.accumulate} parts", hint="set train.accumulate=1 and a smaller train.batch",
+        )  # fmt: skip
+    if spec.compile:
+        raise UsageError(f"{where} does not go with train.compile", hint="leave out train.compile")
 
 
 def _refuse_unfit_for_dense(recipe: Recipe, tasks: list[TaskPlan]) -> None:

@@ -13,7 +13,7 @@ from mtlcli.errors import DataError
 from mtlcli.io import files
 from mtlcli.io.run_dir import RunDir, write_json
 from mtlcli.io.toml import dumps
-from mtlcli.recipe.schema import Recipe, Spec
+from mtlcli.recipe.schema import PARTS, Recipe, Spec
 
 Kind = Literal["train", "fuse", "eval"]
 
@@ -71,8 +71,11 @@ def essence(recipe: Recipe) -> dict[str, Any]:
         "fusion": part("fusion", model.fusion),
         "backbones": {task: part("backbone", spec) for task, spec in model.backbones.items()},
     }
-    weighting = part("weighting", recipe.weighting)
-    return {**plain, "model": parts, "weighting": weighting, "order": list(recipe.tasks)}
+    made = {**plain, "model": parts, "order": list(recipe.tasks)}
+    made["weighting"] = part("weighting", recipe.weighting)
+    if recipe.aggregator.name != PARTS["aggregator"]:  # older jobs were named without it
+        made["aggregator"] = part("aggregator", recipe.aggregator)
+    return made
 
 
 def part(kind: str, spec: Spec) -> dict[str, Any]:

@@ -11,11 +11,12 @@ from typing import Any
 from mtlcli import console
 from mtlcli.engine.distributed import World, join, leave
 from mtlcli.engine.evaluator import Scores, evaluate
+from mtlcli.engine.trainer import Step
 from mtlcli.errors import DataError, MtlError, StoppedError, UsageError
 from mtlcli.io import checkpoint, files, state
 from mtlcli.io.run_dir import RunDir, create, write_json
 from mtlcli.io.toml import dumps
-from mtlcli.workflows import build, environment, tracking
+from mtlcli.workflows import balance_log, build, environment, tracking
 from mtlcli.workflows.book import Book
 from mtlcli.workflows.checks import Ready
 from mtlcli.workflows.pictures import draw_run
@@ -104,6 +105,7 @@ class Training:
         if self.world.first:
             files.write_text(run.recipe, dumps(self.ready.recipe.plain()))  # it may be extended
             run.cut_metrics(self.book.epoch)
+            balance_log.cut(run.balancing, self.trainer.step)
             run.set_status(state="running")
         console.info(f"resuming {run.path} after epoch {self.book.epoch}, batch {self.book.batch}")
 
@@ -175,8 +177,9 @@ class Training:
             return  # stopped after the very last step
         saved_at = time.monotonic()
         batches = self.train_batches.epoch(book.epoch, start=book.batch)
-        for step in self.trainer.run(batches):
+        for step in self.trainer.run(batches, book.epoch):
             book.add(step)
+            self._note(step)
             ledger.step(step.step, total, f"epoch {book.epoch + 1}")
             if self.world.any(stop.requested):  # ranks must stop at the same step
                 self._save_restart_point(self.dir)
@@ -189,6 +192,19 @@ class Training:
                 saved_at = time.monotonic()
             if step.step >= total:
                 break
+
+    def _note(self, step: Step) -> None:
+        """What a step found out about the tasks, and what went wrong in it."""
+        if step.look is not None and self.world.first:
+            balance_log.append(
+                self.dir.balancing, self.book.epoch + 1, step.step, self.tasks, step.look
+            )
+        if step.faulty:
+            console.warn(
+                f"step {step.step}: the loss of {', '.join(step.faulty)} is not a finite number; "
+                "the step is skipped"
+            )
+            self.book.require_few_skipped(self.spec.max_skipped)
 
     def _score(self, means: dict[str, float]) -> dict[str, Any]:
         scores = evaluate(

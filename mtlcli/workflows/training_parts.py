@@ -129,6 +129,20 @@ def _epochs(spec: TrainSpec, per_epoch: int) -> int:
     return math.ceil(spec.steps / per_epoch) if spec.steps else spec.epochs
 
 
+_LOOKS_COST = 0.05  # of the steps, at most, in backward passes made only to look at gradients
+
+
+def _look_every(spec: TrainSpec, tasks: int, steps_per_epoch: int) -> int:
+    """Steps between those whose task gradients are compared; 0 where there is nothing to compare.
+
+    Each look costs a backward pass per task, so few are made of short epochs or many tasks.
+    """
+    if spec.look == 0 or tasks < 2:
+        return 0
+    affordable = int(_LOOKS_COST * steps_per_epoch / (tasks - 1))
+    return max(1, steps_per_epoch // max(1, min(spec.look, affordable)))
+
+
 def _trainer(
     ready: Ready,
     tasks: dict[str, Task],
@@ -144,16 +158,19 @@ def _trainer(
     net = net.to(world.device)
     if spec.channels_last:
         net = net.to(memory_format=torch.channels_last)
-    weighting = build.make_weighting(ready.recipe).to(world.device)
-    objective = Objective(net, tasks, weighting)
+    every = _look_every(spec, len(tasks), steps_per_epoch)
+    balancer = build.make_balancer(ready.recipe, look_every=every).to(world.device)
+    objective = Objective(net, tasks)
     if spec.compile:
+        # the compiled backward pass may be gone through once per task
+        torch._functorch.config.donated_buffer = False
         objective.compile()
     made = optimizer(
-        spec.optimizer, groups(net, weighting, build.rates(spec)),
+        spec.optimizer, groups(net, balancer, build.rates(spec)),
         momentum=spec.momentum, nesterov=spec.nesterov,
     )  # fmt: skip
     return Trainer(
-        objective, made, build.schedule(spec, steps_per_epoch, epochs), world,
+        objective, balancer, made, build.schedule(spec, steps_per_epoch, epochs), world,
         precision=numbers.resolve(spec.precision, world.device), accumulate=spec.accumulate,
         max_norm=spec.max_norm, ema=spec.ema, seed=spec.seed,
     )  # fmt: skip

@@ -12,8 +12,9 @@ import torch
 from safetensors.torch import save_file
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit" / "engine"))
-from conftest import make_batch, make_objective, make_trainer
+from conftest import make_balancer, make_batch, make_objective, make_trainer
 
+from mtlcli import catalog
 from mtlcli.data.batch import Batch
 from mtlcli.engine.distributed import World, join, leave, share_batch_statistics
 from mtlcli.engine.evaluator import evaluate
@@ -52,6 +53,31 @@ def trained(world: World, accumulate: int) -> tuple[Trainer, list[dict[str, floa
     return trainer, [{task: float(x) for task, x in step.losses.items()} for step in steps]
 
 
+#: they cut the batch into parts of their own, or compare the images of a rank.
+OF_A_RANK = ("sdmgrad", "ntkmtl_sr", "rep_mtl")
+
+
+def balanced(world: World) -> dict[str, list[float]]:
+    """Three steps with every balancing method: some of the weights that come of it."""
+    pairs = [(name, "sum", "parameters") for name in catalog.WEIGHTINGS]
+    pairs += [("fixed", n, "parameters") for n in catalog.AGGREGATORS if n not in OF_A_RANK]
+    pairs += [("uncertainty", "cagrad", "parameters"), ("fixed", "mgda", "features")]
+    made: dict[str, list[float]] = {}
+    for weighting, aggregator, level in pairs:
+        objective = make_objective("squeezenet1_1", architecture="shared").double()
+        for module in objective.modules():  # dropout draws by rank
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
+        balancer = make_balancer(weighting, aggregator, level)
+        trainer = make_trainer(objective, world=world, balancer=balancer)
+        for batch in BATCHES:
+            trainer.train_step(dealt(batch, world))
+        kept = [p.detach().flatten()[:3] for p in objective.parameters()]
+        kept += [p.detach().flatten() for p in balancer.parameters()]
+        made["/".join((weighting, aggregator, level))] = torch.cat(kept).tolist()
+    return made
+
+
 def main(out: Path) -> None:
     torch.set_num_threads(1)
     world = join(torch.device("cpu"))
@@ -61,6 +87,7 @@ def main(out: Path) -> None:
         found[str(accumulate)] = losses
         if world.first:
             save_file(trainer.net.state_dict(), out.with_suffix(f".{accumulate}.st"))
+    found["balanced"] = balanced(world)
     found["scores"] = scored(trainer, world)
     found["stopped"] = [world.any(world.rank == 1), world.any(False)]
     found["name"] = world.same(f"of rank {world.rank}")

@@ -67,6 +67,15 @@ def test_two_ranks_train_as_one(paths: list[Path], found: list[Any], accumulate:
 
 
 @pytest.mark.slow
+def test_two_ranks_balance_as_one_whatever_the_method(found: list[Any]) -> None:
+    """Also where a task has labels on one rank only, or on none."""
+    one, two = (result["balanced"] for result in found)
+    assert one.keys() == two.keys() and len(one) > 30
+    for method, values in one.items():
+        assert two[method] == pytest.approx(values, rel=1e-4, abs=1e-6), method
+
+
+@pytest.mark.slow
 def test_two_ranks_score_as_one(found: list[Any]) -> None:
     one, two = (result["scores"] for result in found)
     assert two["counts"] == one["counts"] == {"gender": 8, "age": 7}

@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 from mtlcli import catalog, registry
-from mtlcli.balancing.base import Weighting
+from mtlcli.balancing.base import Aggregator, Weighting
 from mtlcli.data.preparers.base import Preparer
 from mtlcli.models.backbones.base import Backbone
 from mtlcli.models.base import MultiTaskNet
@@ -20,6 +20,7 @@ BASES: dict[str, tuple[type, tuple[str, ...]]] = {
     ),
     "task kind": (Task, ("name", "column")),
     "weighting": (Weighting, ("tasks", "factors")),
+    "aggregator": (Aggregator, ("tasks",)),
     "dataset": (Preparer, ("root", "out")),
 }  # fmt: skip
 ENTRIES = [(kind, name) for kind, table in catalog.KINDS.items() for name in table]

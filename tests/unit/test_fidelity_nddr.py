@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mtlcli.balancing.fixed import Fixed
+from mtlcli.balancing.sum import Sum
 from mtlcli.data.batch import Batch
+from mtlcli.engine.balancer import Balancer
 from mtlcli.engine.distributed import World
 from mtlcli.engine.objective import Objective
 from mtlcli.engine.optim import Rates, Schedule, groups, optimizer
@@ -210,8 +212,8 @@ def test_a_training_step_is_the_papers_written_by_hand() -> None:
     batch, by_hand = _batch(), copy.deepcopy(net).train()
     made = optimizer("sgd", groups(net, nn.Module(), RATES), momentum=MOMENTUM)
     schedule = Schedule("poly", total=TOTAL, power=POWER)
-    objective = Objective(net, tasks, Fixed(list(tasks), FACTORS))
-    trainer = Trainer(objective, made, schedule, World(torch.device("cpu")))
+    balancer = Balancer(Fixed(list(tasks), FACTORS), Sum(list(tasks)))
+    trainer = Trainer(Objective(net, tasks), balancer, made, schedule, World(torch.device("cpu")))
     trainer.step = START
     before = {name: p.detach().clone() for name, p in net.named_parameters()}
     speed: dict[str, Tensor] = {}

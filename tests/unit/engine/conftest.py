@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 import torch
 
+from mtlcli import registry
 from mtlcli.data.batch import Batch
 from mtlcli.data.manifest import Column
+from mtlcli.engine.balancer import Balancer
 from mtlcli.engine.distributed import World
 from mtlcli.engine.objective import Objective
 from mtlcli.engine.optim import Rates, Schedule, groups, optimizer
@@ -30,15 +32,26 @@ def make_tasks() -> dict[str, Task]:
 
 
 def make_objective(backbone: str = "squeezenet1_1", **model: Any) -> Objective:
-    """A network of seed 0, fixed weighting; shared squeezenets have no batch norm."""
+    """A network of seed 0; shared squeezenets have no batch norm."""
     torch.manual_seed(0)
     tasks = make_tasks()
     spec = ModelSpec.model_validate({"backbone": backbone, **model})
     net = build.make_net(spec, tasks, InputSpec(size=32))
-    weighting = build.registry.build(
-        "weighting", "fixed", list(tasks), {"gender": 1.0, "age": 0.5}, options={}
+    return Objective(net, tasks)
+
+
+def make_balancer(
+    weighting: str = "fixed", aggregator: str = "sum", level: Any = "parameters", **options: Any
+) -> Balancer:
+    """Half as much for ages where the weighting takes factors; ``options`` of the weighting."""
+    names, factors = ["gender", "age"], {"gender": 1.0, "age": 0.5}
+    if weighting == "equal":
+        factors = {}
+    return Balancer(
+        registry.build("weighting", weighting, names, factors, options=options),
+        registry.build("aggregator", aggregator, names, options={}),
+        level,
     )
-    return Objective(net, tasks, weighting)
 
 
 def make_batch(count: int = 8, *, seed: int = 0, **missing: list[int]) -> Batch:
@@ -62,9 +75,10 @@ def make_batch(count: int = 8, *, seed: int = 0, **missing: list[int]) -> Batch:
 def make_trainer(objective: Objective, **options: Any) -> Trainer:
     """SGD with momentum at a constant rate."""
     rates = Rates(options.pop("lr", 0.01), weight_decay=1e-4)
-    made = optimizer("sgd", groups(objective.net, objective.weighting, rates))
+    balancer = options.pop("balancer", None) or make_balancer()
+    made = optimizer("sgd", groups(objective.net, balancer, rates))
     schedule = Schedule("constant", total=10)
-    return Trainer(objective, made, schedule, options.pop("world", CPU), **options)
+    return Trainer(objective, balancer, made, schedule, options.pop("world", CPU), **options)
 
 
 def gradients(objective: Objective, batch: Batch) -> dict[str, torch.Tensor]:
@@ -73,8 +87,9 @@ def gradients(objective: Objective, batch: Batch) -> dict[str, torch.Tensor]:
     counts = {
         n: float(t.count(batch.targets[n], batch.weights[n])) for n, t in objective.tasks.items()
     }
-    total, _ = objective(batch.images, batch.targets, batch.weights, counts)
-    total.backward()
+    losses, idle = objective(batch.images, batch.targets, batch.weights, counts)
+    factors = {"gender": 1.0, "age": 0.5}
+    torch.stack([idle, *(factors[task] * loss for task, loss in losses.items())]).sum().backward()
     found = {n: p.grad for n, p in objective.named_parameters() if p.grad is not None}
     objective.zero_grad(set_to_none=True)
     return found
@@ -90,6 +105,6 @@ def small() -> Callable[..., Any]:
     """The factories of this file: ``small("objective")(…)``."""
     made = {
         "objective": make_objective, "batch": make_batch, "trainer": make_trainer,
-        "gradients": gradients,
+        "gradients": gradients, "balancer": make_balancer,
     }  # fmt: skip
     return made.__getitem__

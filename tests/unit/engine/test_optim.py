@@ -57,7 +57,7 @@ def _expected(name: str, parameter: nn.Parameter, rates: Rates) -> tuple[float, 
         factor = rates.fusion
     elif ".last." in name:
         factor = rates.last_bias if name.endswith("bias") else rates.last
-    decays = rates.decay_all or parameter.ndim > 1
+    decays = (rates.decay_all or parameter.ndim > 1) and not name.startswith("others.")
     return rates.lr * factor, rates.weight_decay if decays else 0.0
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mtlcli.engine.evaluator import Scores
 from mtlcli.engine.trainer import Step
-from mtlcli.errors import MtlError, UsageError
+from mtlcli.errors import DataError, UsageError
 from mtlcli.io import state
 from mtlcli.tasks.base import Task
 from mtlcli.workflows.book import Book, choice, parse_best
@@ -28,8 +28,9 @@ ALONE = cast(dict[str, Task], {"gender": _Kind(accuracy="max")})
 
 
 def step(number: int, bad: int = 0, **losses: float) -> Step:
-    found = {task: torch.tensor(loss) for task, loss in losses.items()}
-    return Step(number, number, 0.1, found, None, 8, 0.0, [(i, f"reason {i}") for i in range(bad)])
+    reasons = [(i, f"reason {i}") for i in range(bad)]
+    faulty = tuple(task for task, loss in losses.items() if not math.isfinite(loss))
+    return Step(number, number, 0.1, losses, None, 8, 0.0, reasons, faulty)
 
 
 def scores(**metrics: dict[str, float]) -> Scores:
@@ -78,17 +79,23 @@ def test_a_saved_book_holds_plain_values(tmp_path: Any) -> None:
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-@pytest.mark.parametrize("way", ["state_dict", "close_epoch", "steps"])
-def test_a_loss_that_is_no_number_stops_before_anything_is_saved(value: float, way: str) -> None:
+def test_a_skipped_step_is_counted_and_changes_no_mean(value: float) -> None:
     book = Book()
     book.add(step(6, gender=1.0))
-    book.add(step(7, gender=1.0, age=value))
-    with pytest.raises(MtlError, match=r"'age' became .* at step 7"):
-        if way == "steps":
-            for number in range(8, 8 + 16):
-                book.add(step(number, gender=1.0))
-        else:
-            getattr(book, way)()
+    book.add(step(7, gender=5.0, age=value))
+    book.add(step(8, gender=3.0, age=2.0))
+    assert book.skipped == {"age": 1}
+    assert book.close_epoch() == {"gender": 2.0, "age": 2.0}
+    assert book.skipped == {"age": 1}  # of the whole run
+
+
+def test_too_many_skipped_steps_are_refused_by_name_and_number() -> None:
+    book = Book()
+    for number in range(3):
+        book.add(step(number, age=math.nan))
+    book.require_few_skipped(3)
+    with pytest.raises(DataError, match=r"in 3 steps, .*age \(3\)"):
+        book.require_few_skipped(2)
 
 
 @pytest.mark.parametrize(

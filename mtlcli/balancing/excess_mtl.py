@@ -1,0 +1,55 @@
+"""Weights by excess risk."""
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from mtlcli.balancing.base import Aggregator
+from mtlcli.registry import NonNegative
+
+
+class ExcessMtl(Aggregator):
+    """Σ w_i g_i: tasks that are farther from their own optimum weigh more, label noise aside.
+
+    ExcessMTL, He et al. (ICML 2024), algorithm 1, in LibMTL's form: S_i += g_i²; excess ê_i = g_iᵀ
+    diag(S_i + 1e-7)^(-1/2) g_i; w_i ← w_i exp(η ê_i / ê_i of its first update), and Σ w = P.
+    Cost: K backward passes, K gradients in memory and K more as its state.
+
+    :param step: η; 0.01 as LibMTL's.
+    :param heads: whether a task's own layers get w too, as the authors', or plain gradients.
+    """
+
+    keeps_vectors = True
+
+    def __init__(
+        self,
+        tasks: list[str],
+        *,
+        step: NonNegative = 0.01,
+        heads: Literal["weighted", "plain"] = "weighted",
+    ) -> None:
+        super().__init__(tasks)
+        self.step = step
+        self.weights_heads = heads == "weighted"
+        #: task → log w, its squares S, and its first excess.
+        self.memory = {"log_w": dict.fromkeys(tasks, 0.0), "squares": {}, "first": {}}
+
+    def forward(self, gradients: Tensor, losses: dict[str, Tensor]) -> Tensor:
+        for row, task in zip(gradients, losses, strict=True):
+            excess = self._excess(task, row)
+            first = self.memory["first"].setdefault(task, excess) if excess > 0 else 0.0
+            if first > 0:
+                self.memory["log_w"][task] += self.step * excess / first
+        logs = torch.tensor([self.memory["log_w"][t] for t in losses], dtype=torch.float64)
+        weights = len(losses) * torch.softmax(logs, 0)
+        self.used = dict(zip(losses, weights.tolist(), strict=True))
+        return weights.to(gradients) @ gradients
+
+    def _excess(self, task: str, gradient: Tensor) -> float:
+        held = self.memory["squares"].get(task)
+        squares = gradient.square() if held is None else held.to(gradient) + gradient.square()
+        self.memory["squares"][task] = squares
+        found = float((gradient.square() * (squares + 1e-7).rsqrt()).sum())
+        return found if math.isfinite(found) else 0.0
