@@ -8,6 +8,7 @@ import typer
 from mtlcli import __version__, console
 from mtlcli.commands import (
     about,
+    compare,
     demo,
     evaluate,
     fuse,
@@ -15,6 +16,7 @@ from mtlcli.commands import (
     predict,
     prepare,
     recipes,
+    report,
     sweep,
     train,
 )
@@ -37,7 +39,10 @@ app = typer.Typer(
     add_completion=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for verb in (demo, prepare, train, fuse, evaluate, sweep, predict, import_, recipes, about):
+VERBS = (
+    demo, prepare, train, fuse, evaluate, compare, report, sweep, predict, import_, recipes, about,
+)  # fmt: skip
+for verb in VERBS:
     verb.register(app)
 
 

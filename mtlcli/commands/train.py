@@ -55,6 +55,10 @@ def train_single(
         typer.Argument(metavar="RECIPE", help="A recipe: a path, or a name of `mtl recipes ls`."),
     ],
     overrides: Overrides = None,
+    task: Annotated[
+        str | None,
+        typer.Option("--task", metavar="NAME", help="This task of a recipe that has several."),
+    ] = None,
     out: Out = None,
     init: Init = None,
     dry_run: DryRun = False,
@@ -67,12 +71,16 @@ def train_single(
     from mtlcli.recipe import load
 
     loaded = load.load(recipe, overrides or [])
-    if len(loaded.recipe.tasks) > 1:
+    made, name = loaded.recipe, loaded.name
+    if task is not None and len(made.tasks) > 1:
+        made, name = load.only(made, task), f"{name}-{task}"
+    if len(made.tasks) > 1:
+        known = ", ".join(made.tasks)
         raise UsageError(
-            f"{recipe} has the tasks {', '.join(loaded.recipe.tasks)}; train-single takes one",
-            hint=f"mtl train-mtl {recipe}",
+            f"{recipe} has the tasks {known}; train-single takes one",
+            hint=f"mtl train-mtl {recipe}, or --task {next(iter(made.tasks))}",
         )
-    _train(loaded.recipe, loaded.name, init, out, dry_run, device)
+    _train(made, name, init, out, dry_run, device)
 
 
 def train_mtl(

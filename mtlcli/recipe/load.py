@@ -53,6 +53,26 @@ def load(name: str, changes: Sequence[str] = ()) -> Loaded:
     return Loaded(_checked(sources), library.title(path), path)
 
 
+def only(recipe: Recipe, task: str) -> Recipe:
+    """The single-task experiment inside one of several tasks: same data, input and training.
+
+    :raises UsageError: it has no such task.
+    """
+    if task not in recipe.tasks:
+        raise UsageError(
+            f"the recipe has no task {task!r}", hint=registry.suggest(task, list(recipe.tasks))
+        )
+    plain = recipe.plain()
+    model = {"backbone": plain["model"]["backbones"].get(task, plain["model"]["backbone"])}
+    best = plain["train"]["best"] if plain["train"]["best"].startswith(f"{task}.") else ""
+    alone = {
+        "data": plain["data"], "input": plain["input"], "augment": plain["augment"],
+        "tasks": {task: plain["tasks"][task]}, "model": model,
+        "train": {**plain["train"], "best": best},
+    }  # fmt: skip
+    return from_plain(alone)
+
+
 def from_plain(values: Mapping[str, Any], changes: Sequence[str] = ()) -> Recipe:
     """The recipe inside a checkpoint or a run, with ``key=value`` changes.
 

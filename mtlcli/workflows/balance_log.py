@@ -41,10 +41,10 @@ def append(path: Path, epoch: int, step: int, tasks: Iterable[str], found: Found
 
 
 def cut(path: Path, step: int) -> None:
-    """Drop the rows of steps after ``step``, which a resumed run makes again."""
+    """Drop the rows of steps after ``step``, which a resumed run makes again; torn ones too."""
     if path.is_file():
-        header, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        kept = [row for row in rows if int(row.split(",")[1]) <= step]
+        header, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True) or [""]
+        kept = [row for row in rows if row.endswith("\n") and int(row.split(",")[1]) <= step]
         files.write_text(path, "".join([header, *kept]))
 
 

@@ -8,10 +8,14 @@ from typing import Any
 from mtlcli.engine import delta
 from mtlcli.engine.evaluator import Scores
 from mtlcli.engine.trainer import Step
-from mtlcli.errors import DataError, UsageError
+from mtlcli.errors import MtlError, UsageError
 from mtlcli.tasks.base import Direction, Task
 
 Metrics = dict[str, dict[str, float]]
+_CALMER = (
+    "train anew with a lower train.lr, with train.max_norm=1, or with train.precision=fp32; look "
+    "at that task's labels"
+)
 
 
 @dataclass
@@ -26,6 +30,7 @@ class Book:
     :param since_best: scorings since then.
     :param bad: pictures that could not be read in the current epoch.
     :param first_bad: the reason of the first of them.
+    :param made: steps of the current epoch that updated the network.
     :param skipped: task → steps of the whole run left out, since its loss was not finite.
     """
 
@@ -39,6 +44,7 @@ class Book:
     since_best: int = 0
     bad: int = 0
     first_bad: str = ""
+    made: int = 0
     skipped: dict[str, int] = field(default_factory=dict)
 
     def state_dict(self) -> dict[str, Any]:
@@ -58,27 +64,37 @@ class Book:
         for task in step.faulty:
             self.skipped[task] = self.skipped.get(task, 0) + 1
         if not step.faulty:
+            self.made += 1
             for task, loss in step.losses.items():
                 entry = self.losses.setdefault(task, [0.0, 0])
                 entry[0] += loss
                 entry[1] += 1
 
     def require_few_skipped(self, limit: int) -> None:
-        """:raises DataError: more steps were skipped than a run may have."""
+        """:raises MtlError: more steps were skipped than a run may have."""
         total = sum(self.skipped.values())
         if total > limit:
-            who = ", ".join(f"{task} ({count})" for task, count in self.skipped.items())
-            raise DataError(
-                f"the loss was not a finite number in {total} steps, all of them skipped: {who}",
-                hint="train anew with a lower train.lr, with train.max_norm=1, or with "
-                "train.precision=fp32; look at that task's labels; train.max_skipped allows more",
-            )
+            raise MtlError(
+                f"the loss was not a finite number in {total} steps, all of them skipped: "
+                f"{self._who()}", hint=f"{_CALMER}; train.max_skipped allows more",
+            )  # fmt: skip
+
+    def _who(self) -> str:
+        return ", ".join(f"{task} ({count})" for task, count in self.skipped.items())
 
     def close_epoch(self) -> dict[str, float]:
-        """The mean training losses of the epoch that just ended; starts the next one."""
+        """The mean training losses of the epoch that just ended; starts the next one.
+
+        :raises MtlError: every step of it was skipped.
+        """
+        if self.skipped and not self.made:
+            raise MtlError(
+                f"the loss was not a finite number in any step of epoch {self.epoch + 1}: "
+                f"{self._who()}", hint=_CALMER,
+            )  # fmt: skip
         means = {task: total / steps for task, (total, steps) in self.losses.items()}
         self.epoch += 1
-        self.batch, self.losses, self.bad, self.first_bad = 0, {}, 0, ""
+        self.batch, self.losses, self.made, self.bad, self.first_bad = 0, {}, 0, 0, ""
         return means
 
     def judge(self, scores: Scores, tasks: Mapping[str, Task], best: str) -> tuple[float, bool]:
@@ -86,6 +102,10 @@ class Book:
         if not self.baseline:
             self.baseline = scores.metrics
         value = choice(scores.metrics, self.baseline, tasks, best)
+        if any(
+            scores.counts.get(t, 0) > 0 and not math.isfinite(x) for t, x in scores.losses.items()
+        ):
+            value = math.nan  # a network that has diverged still names a class for every picture
         better = math.isfinite(value) and (self.best is None or value > self.best)
         if better:
             self.best, self.best_epoch, self.since_best = value, self.epoch, 0

@@ -15,7 +15,7 @@ from mtlcli.tasks.dense import DenseTask
 from mtlcli.workflows import build
 from mtlcli.workflows.checks import Ready
 from mtlcli.workflows.plots import can_plot, plot_confusion, plot_curves, plot_scatter
-from mtlcli.workflows.report import write_report
+from mtlcli.workflows.report import diagnosis_of_run, write_report
 from mtlcli.workflows.scene_sheets import Scenes, draw_batch
 from mtlcli.workflows.sheets import plot_faces
 
@@ -27,13 +27,14 @@ _ROWS = 2000  # enough for a picture; the scores are those of the whole split
 
 
 def draw_run(run: RunDir, tasks: Mapping[str, Task], ready: Ready, device: torch.device) -> None:
-    """Fill ``plots/`` and write ``report.html``; nothing but curves needs matplotlib."""
+    """Fill ``plots/``, judge the run, write its page; curves and balancing need matplotlib."""
     run.plots.mkdir(exist_ok=True)
     if can_plot():
         plot_curves(run.metrics, run.plots)
     _draw_train_batch(run, tasks, ready)
     _draw_val(run, tasks, ready, device)
-    write_report(run, {name: task.directions for name, task in tasks.items()})
+    directions = {name: task.directions for name, task in tasks.items()}
+    write_report(run, directions, judged=diagnosis_of_run(run, directions))
 
 
 def _draw_train_batch(run: RunDir, tasks: Mapping[str, Task], ready: Ready) -> None:

@@ -46,7 +46,7 @@ def can_plot() -> bool:
     return True
 
 
-def _panels(rows: int, columns: int, width: float, height: float) -> "tuple[Figure, Any]":
+def panels(rows: int, columns: int, width: float, height: float) -> "tuple[Figure, Any]":
     """A figure and its ``[rows, columns]`` axes; sizes in inches of one panel."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -56,12 +56,14 @@ def _panels(rows: int, columns: int, width: float, height: float) -> "tuple[Figu
         return figure, figure.subplots(rows, columns, squeeze=False)
 
 
-def _title(axis: "Axes", title: str, x: str, y: str = "") -> None:
+def label_axis(axis: "Axes", title: str, x: str, y: str = "") -> None:
+    """The title in bold, on the left, and the names of both axes."""
     axis.set_title(title, loc="left", fontsize=11, fontweight="bold")
     axis.set(xlabel=x, ylabel=y)
 
 
-def _save(figure: "Figure", path: Path) -> Path:
+def save(figure: "Figure", path: Path) -> Path:
+    """As PNG, atomically; returns ``path``."""
     files.replace_atomically(path, lambda aside: figure.savefig(aside, format="png", dpi=120))
     return path
 
@@ -92,14 +94,14 @@ def plot_curves(metrics_csv: Path, folder: Path) -> list[Path]:
     if not metrics or not can_plot():
         return []
     width = 1 + max(map(len, metrics.values()))
-    figure, axes = _panels(len(metrics), width, 3.6, 2.6)
+    figure, axes = panels(len(metrics), width, 3.6, 2.6)
     for row, (task, names) in zip(axes, metrics.items(), strict=True):
         _plot_losses(row[0], task, columns)
         for axis, name in zip(row[1:], names, strict=False):
             _plot_metric(axis, columns, f"{task}.{name}")
         for axis in row[1 + len(names) :]:
             axis.set_axis_off()
-    return [_save(figure, folder / "curves.png")]
+    return [save(figure, folder / "curves.png")]
 
 
 def _plot_losses(axis: "Axes", task: str, columns: Mapping[str, np.ndarray]) -> None:
@@ -107,14 +109,14 @@ def _plot_losses(axis: "Axes", task: str, columns: Mapping[str, np.ndarray]) -> 
         values = columns.get(f"{task}.{split}_loss")
         if values is not None:
             axis.plot(columns["epoch"], values, color=colour, label=split, **_line(values))
-    _title(axis, f"{task}: loss", "epoch")
+    label_axis(axis, f"{task}: loss", "epoch")
     axis.legend(frameon=False)
 
 
 def _plot_metric(axis: "Axes", columns: Mapping[str, np.ndarray], name: str) -> None:
     epochs, values = columns["epoch"], columns[name]
     axis.plot(epochs, values, color=_VAL, **_line(values))
-    _title(axis, name.replace(".", ": "), "epoch")
+    label_axis(axis, name.replace(".", ": "), "epoch")
     choice = columns.get("choice", np.array([]))
     if choice.size and not np.isnan(choice).all():
         best = int(np.nanargmax(choice))
@@ -139,7 +141,7 @@ def plot_confusion(matrix: np.ndarray, classes: Sequence[str], path: Path) -> Pa
     total = counts.sum(1, keepdims=True)
     shares = np.divide(counts, total, out=np.zeros_like(counts), where=total > 0)
     side = min(max(3.2, 0.55 * len(classes) + 1.6), 12.0)
-    figure, [[axis]] = _panels(1, 1, side + 0.6, side)
+    figure, [[axis]] = panels(1, 1, side + 0.6, side)
     axis.grid(visible=False)
     image = axis.imshow(shares, vmin=0, vmax=1, cmap="Blues")
     figure.colorbar(image, ax=axis, label="share of the true class", shrink=0.8)
@@ -148,10 +150,10 @@ def plot_confusion(matrix: np.ndarray, classes: Sequence[str], path: Path) -> Pa
     axis.set_yticks(ticks, classes)
     axis.tick_params(labelsize=10 if len(classes) <= 20 else 6)
     accuracy = np.trace(counts) / counts.sum() if counts.sum() else math.nan
-    _title(axis, f"accuracy {accuracy:.4f}", "predicted", "true")
+    label_axis(axis, f"accuracy {accuracy:.4f}", "predicted", "true")
     if len(classes) <= _MOST_LABELLED:
         _write_cells(axis, counts, shares)
-    return _save(figure, path)
+    return save(figure, path)
 
 
 def _write_cells(axis: "Axes", counts: np.ndarray, shares: np.ndarray) -> None:
@@ -174,16 +176,16 @@ def plot_scatter(
     true, predicted = np.asarray(true)[known], np.asarray(predicted)[known]
     if not can_plot() or not true.size:
         return None
-    figure, [[left, right]] = _panels(1, 2, 4.4, 4.0)
+    figure, [[left, right]] = panels(1, 2, 4.4, 4.0)
     low, high = min(true.min(), predicted.min()), max(true.max(), predicted.max())
     faint = max(0.08, min(0.8, 150 / len(true)))
     left.plot([low, high], [low, high], color=_MARK, linewidth=1.2)
     left.scatter(true, predicted, s=14, color=_VAL, alpha=faint, linewidths=0)
     error = float(np.abs(predicted - true).mean())
     named = f" ({unit})" if unit else ""
-    _title(left, f"mean absolute error {error:.2f}", f"true{named}", f"predicted{named}")
+    label_axis(left, f"mean absolute error {error:.2f}", f"true{named}", f"predicted{named}")
     _plot_bins(right, true, predicted - true, named)
-    return _save(figure, path)
+    return save(figure, path)
 
 
 def error_bins(true: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray]:
@@ -209,7 +211,7 @@ def _plot_bins(axis: "Axes", true: np.ndarray, error: np.ndarray, named: str) ->
                 va="bottom", fontsize=7, color=_TRAIN,
             )  # fmt: skip
     axis.axhline(0, color=_TRAIN, linewidth=0.8)
-    _title(axis, "error by true value", f"true{named}", f"error{named}")
+    label_axis(axis, "error by true value", f"true{named}", f"error{named}")
     axis.plot([], [], "o", color=_INK, markersize=4, label="mean")
     axis.bar([edges[0]], [0], color="#9ec5fe", label="mean absolute")
     axis.legend(frameon=False)

@@ -4,14 +4,20 @@ import base64
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from mtlcli.engine import delta
-from mtlcli.io import files
-from mtlcli.io.run_dir import RunDir
+from mtlcli.io import checkpoint, files
+from mtlcli.io.run_dir import RunDir, write_json
 from mtlcli.tasks.base import Direction
+from mtlcli.workflows.balancing_plots import draw_balancing
+from mtlcli.workflows.diagnosis import Diagnosis, diagnose
+from mtlcli.workflows.plots import can_plot, plot_curves
+from mtlcli.workflows.report_diagnosis import diagnosis_parts, document, html_table
+from mtlcli.workflows.verdict import Finding, judge
 
 Scores = Mapping[str, Mapping[str, float]]
 Directions = Mapping[str, Mapping[str, Direction]]
@@ -24,7 +30,8 @@ table { border-collapse: collapse } td, th { padding: .35rem 1.1rem .35rem 0; te
 border-bottom: 1px solid var(--line); font-variant-numeric: tabular-nums }
 td:first-child, th:first-child { text-align: left } .good { color: var(--good) }
 .bad { color: var(--bad) } figure { margin: 1rem 0 } img { max-width: 100%; background: white }
-figcaption { opacity: .65 } pre { overflow-x: auto; padding: 1rem; border: 1px solid var(--line) }
+figcaption { opacity: .65 } li { margin: .6rem 0 }
+pre { overflow-x: auto; padding: 1rem; border: 1px solid var(--line) }
 """
 
 
@@ -59,7 +66,7 @@ def score_rows(scores: Scores, single: Scores, directions: Directions) -> list[l
 
 def _flat(scores: Scores, directions: Directions) -> Iterator[tuple[str, str, float]]:
     for task, metrics in scores.items():
-        for metric in directions[task]:
+        for metric in directions.get(task, metrics):
             if metric in metrics:
                 yield task, metric, metrics[metric]
 
@@ -72,26 +79,92 @@ def _percent(change: float) -> str:
     return "–" if math.isnan(change) else f"{100 * change:+.1f} %"
 
 
-def write_report(run: RunDir, directions: Directions, images: Sequence[Path] | None = None) -> Path:
-    """Write ``report.html`` into a run folder.
+@dataclass(frozen=True)
+class Judged:
+    """A run's diagnosis and verdict, and the files that hold them."""
+
+    diagnosis: Diagnosis
+    findings: list[Finding]
+    saved: list[Path]
+
+
+def diagnosis_of_run(run: RunDir, directions: Directions) -> Judged:
+    """Write ``diagnosis.json`` and, of several tasks, ``plots/balancing.png``.
 
     :param directions: task → metric → ``min`` or ``max``.
+    :raises DataError: a file of the run is damaged.
+    """
+    found = diagnose(run, directions)
+    findings = judge(found)
+    path = run.path / "diagnosis.json"
+    write_json(path, document(found, findings))
+    picture = draw_balancing(run, found)
+    return Judged(found, findings, [path, *([picture] if picture else [])])
+
+
+def directions_of(run: RunDir) -> Directions:
+    """Which way each metric of a run is better, from its best checkpoint; empty without one.
+
+    :raises DataError: the checkpoint is damaged.
+    """
+    if not run.best.is_file():
+        return {}
+    from mtlcli.workflows.build import make_tasks
+    from mtlcli.workflows.checks import plans_of
+
+    tasks = make_tasks(plans_of(checkpoint.read_header(run.best)))
+    return {name: task.directions for name, task in tasks.items()}
+
+
+def remake(run: RunDir, directions: Directions, page: Path | None = None) -> Judged:
+    """Draw anew what follows from the run's numbers, judge it, and write its page.
+
+    Pictures of predictions stay as the training left them: they need the network and its data.
+
+    :param page: where; None: ``report.html`` in the run folder.
+    """
+    curves = plot_curves(run.metrics, run.plots) if can_plot() else []
+    judged = diagnosis_of_run(run, directions)
+    made = write_report(run, directions, judged=judged, path=page)
+    return Judged(judged.diagnosis, judged.findings, [*curves, *judged.saved, made])
+
+
+def write_report(
+    run: RunDir,
+    directions: Directions,
+    images: Sequence[Path] | None = None,
+    *,
+    judged: Judged | None = None,
+    path: Path | None = None,
+) -> Path:
+    """Write ``report.html`` into a run folder.
+
+    :param directions: task → metric → ``min`` or ``max``; empty: scores alone are shown.
     :param images: pictures in order; None: all in ``plots/``.
+    :param judged: the verdict to show; None: the page has none.
+    :param path: the file to write instead.
     :returns: the file.
     """
     status = run.status()
     scores: Scores = status.get("scores", {})
-    rows = score_rows(scores, parents_scores(status.get("parents", [])), directions)
+    single = parents_scores(status.get("parents", [])) if directions else {}
+    rows = score_rows(scores, single, directions)
     pictures = sorted(run.plots.glob("*.png")) if images is None else images
+    verdict: list[str] = []
+    tables: list[str] = []
+    if judged is not None:
+        verdict, tables = diagnosis_parts(judged.diagnosis, judged.findings)
     parts = [
         f"<h1>{escape(run.path.name)}</h1>",
         f'<p class="faint">{escape(_summary(status))}</p>',
-        *(["<h2>Scores on val</h2>", _table(rows)] if scores else []),
+        *verdict,
+        *(["<h2>Scores on val</h2>", html_table(rows)] if scores else []),
+        *tables,
         *(["<h2>Pictures</h2>"] if pictures else []),
-        *(_figure(path) for path in pictures if path.is_file()),
+        *(_figure(picture) for picture in pictures if picture.is_file()),
         *_texts(run),
     ]
-    path = run.path / "report.html"
+    path = run.path / "report.html" if path is None else path
     files.write_text(path, _page(run.path.name, "\n".join(parts)))
     return path
 
@@ -111,21 +184,6 @@ def _summary(status: Mapping[str, Any]) -> str:
     if "best_epoch" in status:
         words.append(f"best: epoch {status['best_epoch']}")
     return " · ".join(words)
-
-
-def _table(rows: Sequence[Sequence[str]]) -> str:
-    lines = []
-    for number, row in enumerate(rows):
-        tag = "td" if number else "th"
-        lines.append("<tr>" + "".join(_cell(tag, text) for text in row) + "</tr>")
-    return "<table>" + "\n".join(lines) + "</table>"
-
-
-def _cell(tag: str, text: str) -> str:
-    good = text.endswith("*") or text.startswith("+")
-    kind = "good" if good else "bad" if text.startswith("-") else ""
-    marked = f' class="{kind}"' if kind else ""
-    return f"<{tag}{marked}>{escape(text.removesuffix('*'))}</{tag}>"
 
 
 def _figure(path: Path) -> str:

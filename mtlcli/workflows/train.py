@@ -250,7 +250,8 @@ class Training:
         if self.world.first and not self.dir.best.is_file():
             raise DataError(
                 "no scoring gave a number, so there is no best checkpoint",
-                hint="see that the val split has labels for every task",
+                hint="see that the val split has labels for every task; where a loss is nan, the "
+                "training diverged: lower train.lr, or set train.max_norm=1",
             )
 
     def _finish(self, save_as: Path | None) -> None:

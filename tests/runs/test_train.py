@@ -95,7 +95,7 @@ def test_a_network_learns(recipe: Run, fit: Run) -> None:
 
 
 def test_an_infinite_loss_stops_with_the_name_of_the_task(recipe: Run, fit: Run) -> None:
-    with pytest.raises(MtlError, match=r"loss of task 'age' became (nan|inf)") as stopped:
+    with pytest.raises(MtlError, match=r"any step of epoch 1: age \(3\)") as stopped:
         fit(recipe("gender", "age", tasks__age__expected=1e38))
     assert "train.lr" in str(stopped.value.hint)
     run = find_run(None)

@@ -160,7 +160,9 @@ def test_equal_to_torchjd(seed: int, count: int) -> None:
     for name, expected in pairs.items():
         method = made(name, tasks)
         method.begin(Moment())
-        assert float(method(values).detach()) == pytest.approx(float(expected.detach()), rel=1e-5), name
+        assert float(method(values).detach()) == pytest.approx(
+            float(expected.detach()), rel=1e-5
+        ), name
 
 
 def test_dwa_equals_torchjd_over_epochs() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mtlcli.engine.evaluator import Scores
 from mtlcli.engine.trainer import Step
-from mtlcli.errors import DataError, UsageError
+from mtlcli.errors import MtlError, UsageError
 from mtlcli.io import state
 from mtlcli.tasks.base import Task
 from mtlcli.workflows.book import Book, choice, parse_best
@@ -94,8 +94,17 @@ def test_too_many_skipped_steps_are_refused_by_name_and_number() -> None:
     for number in range(3):
         book.add(step(number, age=math.nan))
     book.require_few_skipped(3)
-    with pytest.raises(DataError, match=r"in 3 steps, .*age \(3\)"):
+    with pytest.raises(MtlError, match=r"in 3 steps, .*age \(3\)"):
         book.require_few_skipped(2)
+    with pytest.raises(MtlError, match=r"any step of epoch 1: age \(3\)"):
+        book.close_epoch()
+
+
+def test_a_diverged_network_is_never_the_best() -> None:
+    """Its classes are answers, and may even be right."""
+    found = Scores({"gender": {"accuracy": 0.9}}, {"gender": math.nan}, {"gender": 8.0}, {}, 0)
+    value, better = Book().judge(found, ALONE, "")
+    assert math.isnan(value) and not better
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,122 @@
+"""What to try: one command or setting each, never one that the run has tried already.
+
+With a tuned grid, fixed weights compete with all methods (Kurin et al. NeurIPS 2022; Xin et al.
+NeurIPS 2022; Royer et al. 2023; Gama et al. 2025): a factor is always offered beside a method.
+"""
+
+import shlex
+from statistics import median
+
+from mtlcli.workflows.diagnosis import Diagnosis, TaskState
+
+#: From so many tasks on, only methods whose cost does not grow with them: on CelebA's 40 tasks an
+#: epoch of FAMO is published as 1.1 times that of equal weights, CAGrad's 4.5, PCGrad's 8.1.
+MANY_TASKS = 10
+#: Few tasks in conflict. FairGrad (ICML 2024) and DB-MTL (2023) lead the tables of NYUv2 and
+#: Cityscapes (Δm -4.7 and -5.4 % against 5.6 % of equal weights on NYUv2, lower is better).
+FOR_CONFLICT = ("fairgrad", "db_mtl", "cagrad", "pcgrad")
+#: Many tasks: one backward pass.
+FOR_MANY = ("famo", "scale_invariant", "uncertainty")
+#: Sizes differ though the losses do not explain it: make the gradients equally long.
+FOR_NORMS = ("db_mtl", "imtl_g")
+#: A logarithm of the losses (scale_invariant) is advised if it shrinks the spread of the gradients'
+#: lengths by this factor or more: its gradient is that of the loss, divided by the loss.
+LOG_HELPS = 3.0
+#: Steps of an epoch in which gradients are compared, where there were too few.
+MORE_LOOKS = 16
+
+
+def _again(diagnosis: Diagnosis, *settings: str) -> str:
+    """The run's own command with these settings in place of those of the same keys."""
+    keys = {setting.partition("=")[0] for setting in settings}
+    kept = [w for w in diagnosis.settings.command if w.partition("=")[0] not in keys]
+    return shlex.join([*kept, *settings])
+
+
+def number(value: float) -> str:
+    """Two significant digits, without an exponent for what people can read: 0.02, 3.4, 410."""
+    rounded = float(f"{value:.2g}")
+    return f"{rounded:.0f}" if 10 <= rounded < 1e6 else f"{rounded:g}"
+
+
+def for_conflict(diagnosis: Diagnosis) -> str:
+    """A method against gradients that oppose each other."""
+    if len(diagnosis.tasks) >= MANY_TASKS:
+        return _again(diagnosis, f"weighting={_untried(FOR_MANY, diagnosis.settings.weighting)}")
+    return _again(diagnosis, f"aggregator={_untried(FOR_CONFLICT, diagnosis.settings.aggregator)}")
+
+
+def _untried(methods: tuple[str, ...], tried: str) -> str:
+    """The one after that which is in use; the first where none is."""
+    return methods[(methods.index(tried) + 1) % len(methods)] if tried in methods else methods[0]
+
+
+def for_sizes(diagnosis: Diagnosis) -> str:
+    """A method against gradients of very different lengths."""
+    own, ratio = diagnosis.settings, diagnosis.ratio("norm")
+    by_loss = not ratio > 0 or diagnosis.ratio_of_log() * LOG_HELPS <= ratio
+    if by_loss and own.weighting != "scale_invariant":
+        return _again(diagnosis, "weighting=scale_invariant")
+    if len(diagnosis.tasks) >= MANY_TASKS:
+        return _again(diagnosis, f"weighting={_untried(FOR_MANY, own.weighting)}")
+    return _again(diagnosis, f"aggregator={_untried(FOR_NORMS, own.aggregator)}")
+
+
+def _factor(diagnosis: Diagnosis, state: TaskState, times: float) -> float:
+    """With fixed weights, what the task has times ``times``; else what would make its gradient as
+    long as the others' are in the middle, were the weights fixed."""
+    own = diagnosis.settings.factors
+    factor = own.get(state.task, 1.0) * times
+    others = [s.norm * own.get(s.task, 1.0) for s in diagnosis.tasks if s.task != state.task]
+    known = [length for length in others if length > 0]
+    if diagnosis.settings.weighting == "fixed" or not known or not state.norm > 0:
+        return factor
+    return median(known) / state.norm
+
+
+def by_factor(diagnosis: Diagnosis, state: TaskState, times: float) -> str:
+    """The task's fixed factor, multiplied: ``loss.age=0.2``."""
+    setting = f"loss.{state.task}={number(_factor(diagnosis, state, times))}"
+    fixed = diagnosis.settings.weighting == "fixed"
+    return setting if fixed else f"{setting} weighting=fixed"
+
+
+def search(diagnosis: Diagnosis, state: TaskState, times: float) -> str:
+    """A search of the task's factor a decade around what the lengths suggest."""
+    middle = _factor(diagnosis, state, times)
+    words = diagnosis.settings.command
+    recipe = words[2] if len(words) > 2 else "RECIPE"
+    span = f"{number(middle / 3)}..{number(middle * 3)}"
+    return f"mtl search {shlex.quote(recipe)} --over loss.{state.task}={span}:log"
+
+
+def affinity(diagnosis: Diagnosis) -> str:
+    """Which tasks to fuse; from the checkpoints the run came from, where it has some."""
+    files = diagnosis.parents or [f"{state.task}.st" for state in diagnosis.tasks]
+    return "mtl affinity " + shlex.join(files)
+
+
+def longer(diagnosis: Diagnosis) -> str:
+    """Half as long again."""
+    own = diagnosis.settings
+    if own.steps:
+        return _again(diagnosis, f"train.steps={own.steps * 3 // 2}")
+    more = max(1, (own.epochs or diagnosis.epochs) // 2)
+    return f"mtl resume {shlex.quote(diagnosis.run)} --epochs +{more}"
+
+
+def more_samples(diagnosis: Diagnosis) -> str:
+    """Compare the gradients in more steps of an epoch."""
+    return _again(diagnosis, f"train.look={MORE_LOOKS}")
+
+
+def without_conflict(diagnosis: Diagnosis) -> str:
+    """What is left where balancing will not help: longer training, or another network."""
+    best = [state for state in diagnosis.tasks if state.overfit]
+    words = [] if best else [f"longer training ({longer(diagnosis)})"]
+    if diagnosis.settings.architecture != "fused":
+        files = shlex.join(diagnosis.parents or [f"{s.task}.st" for s in diagnosis.tasks])
+        words.append(f"NDDR layers between single-task networks (mtl fuse {files} -o nddr)")
+    elif best:
+        words.append("more data or more augmentation")
+    return ", or ".join(words)
