@@ -17,6 +17,7 @@ from mtlcli.commands import (
     prepare,
     recipes,
     report,
+    search,
     sweep,
     train,
 )
@@ -40,7 +41,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 VERBS = (
-    demo, prepare, train, fuse, evaluate, compare, report, sweep, predict, import_, recipes, about,
+    demo, prepare, train, fuse, evaluate, compare, report, search, sweep, predict, import_,
+    recipes, about,
 )  # fmt: skip
 for verb in VERBS:
     verb.register(app)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch._functorch import config as functorch_config
 
 from mtlcli.data.loader import EvalLoader, TrainLoader, eval_loader, train_loader
 from mtlcli.engine import precision as numbers
@@ -163,7 +164,7 @@ def _trainer(
     objective = Objective(net, tasks)
     if spec.compile:
         # the compiled backward pass may be gone through once per task
-        torch._functorch.config.donated_buffer = False
+        functorch_config.donated_buffer = False
         objective.compile()
     made = optimizer(
         spec.optimizer, groups(net, balancer, build.rates(spec)),

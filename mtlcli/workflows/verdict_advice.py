@@ -90,10 +90,11 @@ def search(diagnosis: Diagnosis, state: TaskState, times: float) -> str:
     return f"mtl search {shlex.quote(recipe)} --over loss.{state.task}={span}:log"
 
 
-def affinity(diagnosis: Diagnosis) -> str:
-    """Which tasks to fuse; from the checkpoints the run came from, where it has some."""
-    files = diagnosis.parents or [f"{state.task}.st" for state in diagnosis.tasks]
-    return "mtl affinity " + shlex.join(files)
+def alone(diagnosis: Diagnosis, state: TaskState) -> str:
+    """The task on its own, to be held against the run with ``mtl compare``."""
+    words = diagnosis.settings.command
+    recipe = words[2] if len(words) > 2 else "RECIPE"
+    return f"mtl train-single {shlex.quote(recipe)} --task {state.task}"
 
 
 def longer(diagnosis: Diagnosis) -> str:

@@ -10,7 +10,7 @@ from statistics import NormalDist
 
 from mtlcli.workflows.diagnosis import Diagnosis, Pair, TaskState
 from mtlcli.workflows.verdict_advice import (
-    affinity,
+    alone,
     by_factor,
     for_conflict,
     for_sizes,
@@ -122,7 +122,7 @@ def outsiders(diagnosis: Diagnosis) -> Iterator[Finding]:
             f"{state.task} is the odd one out: split it off",
             f"it is in every conflict ({len(mine)}), mean cosine {mean:+.2f}; without it "
             f"the mean is {rest:+.2f}",
-            affinity(diagnosis) + f" (and train {state.task} alone)",
+            alone(diagnosis, state) + ", and fuse the others without it",
         )
 
 
