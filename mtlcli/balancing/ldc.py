@@ -11,11 +11,12 @@ from mtlcli.balancing.base import Weighting
 class Ldc(Weighting):
     """Σ σ_i L_i + λ Σ |τ_i L_i - τ_{i+1} L_{i+1}|: weighted losses are to be alike.
 
-    LDC-MTL, Xiao et al. (2025): the bilevel problem (lower: the weighted sum; upper: the
-    discrepancy of neighbouring weighted losses) as one penalised loop, as the authors' CelebA code:
-    σ = softmax(w), τ = P σ, λ the penalty. Where the authors put a small network on the features to
-    give w, here w is one learnt number per task, which needs nothing of the network. w learns at
-    ``train.lr`` without decay. Cost: one backward pass.
+    LDC-MTL, Xiao et al. (2025): a bilevel problem (the networks descend the weighted sum; the
+    weights the discrepancy of neighbouring weighted losses) as one penalised loop: σ =
+    softmax(w), τ = P σ, λ the penalty. The weights get no gradient from the weighted sum, which
+    would only let them flee from large losses. Where the authors put a small network on the
+    features to give w, here w is one learnt number per task, which needs nothing of the
+    network. w learns at ``train.lr`` without decay. Cost: one backward pass.
 
     :param penalty: λ; 0.01 as the authors'.
     """
@@ -31,5 +32,6 @@ class Ldc(Weighting):
         known = torch.stack([*self.scaled(losses).values()])
         shares = torch.softmax(torch.stack([self.logits[task] for task in losses]), 0)
         weighted = len(losses) * shares * known
+        lower = (shares.detach() * known).sum()
         gaps = [(a - b).abs() for a, b in itertools.pairwise(weighted)]
-        return weighted.mean() + self.penalty * sum(gaps, start=known.new_zeros(()))
+        return lower + self.penalty * sum(gaps, start=known.new_zeros(()))

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-_ROUNDS = 2000
-_TOLERANCE = 1e-12
+_ROUNDS = 300
+_TOLERANCE = 1e-7
 
 
 def project_to_simplex(point: Tensor) -> Tensor:

@@ -16,18 +16,30 @@ class Rows:
         self.parameters = parameters
         total = sum(parameter.numel() for parameter in parameters)
         device = parameters[0].device
-        self.values = torch.zeros(count, total, dtype=parameters[0].dtype, device=device)
+        self.values = torch.empty(count, total, dtype=parameters[0].dtype, device=device)
+        self._filled: set[int] = set()
 
     def add(self, row: int, gradients: Sequence[Tensor | None], times: float = 1.0) -> None:
-        """Add ``times`` the gradients, one per parameter; None is zero."""
+        """Add ``times`` the gradients, one per parameter; None is zero. The first are written."""
+        fresh = row not in self._filled
+        self._filled.add(row)
+        if fresh and any(gradient is None for gradient in gradients):
+            self.values[row] = 0
+            fresh = False
         pairs = [
             (view, gradient)
             for view, gradient in zip(self.views(self.values[row]), gradients, strict=True)
             if gradient is not None
         ]
-        if pairs:
-            views, found = zip(*pairs, strict=True)
-            torch._foreach_add_(list(views), list(found), alpha=times)
+        if not pairs:
+            return
+        views, found = ([*side] for side in zip(*pairs, strict=True))
+        if not fresh:
+            torch._foreach_add_(views, found, alpha=times)
+            return
+        torch._foreach_copy_(views, found)
+        if times != 1:
+            self.values[row] *= times
 
     def views(self, row: Tensor) -> Iterator[Tensor]:
         """A row ``[D]`` cut into tensors with the parameters' shapes and memory formats."""

@@ -42,14 +42,16 @@ class Separately(Way):
         self._over_ranks(rows, own)
         losses = self.whole(losses)
         faulty = not_finite(losses)
-        if not faulty and (overflown := self._not_finite(rows, list(losses))):
-            if not self.scaler.is_enabled():
-                return Found(losses, overflown)
-            # fp16: the scaler is to see it, to leave the step out and lower its scale
-            hand_out(rows.parameters, rows.views(rows.values.sum(0)))
-            return Found(losses)
         if faulty:
             return Found(losses, faulty)
+        # seen before they are mixed only where the method would keep them
+        if self.balancer.aggregator.keeps_vectors or self.scaler.is_enabled():
+            overflown = self._not_finite(rows, list(losses))
+            if overflown and not self.scaler.is_enabled():
+                return Found(losses, overflown)
+            if overflown:  # fp16: the scaler leaves the step out and lowers its scale
+                hand_out(rows.parameters, rows.views(rows.values.sum(0)))
+                return Found(losses)
         return self._mix(rows, own, losses, gram=gram)
 
     def _reached(self, part: Batch) -> Reach:
@@ -96,14 +98,14 @@ class Separately(Way):
         inner = gramian(rows.values[:count]) if gram or balancer.weighting.needs_gram else None
         weights = balancer.weights(losses, self.scale)
         stacked = rows.values.view(-1, count, rows.values.shape[1])
-        stacked *= weights.to(stacked).view(1, -1, 1)
+        if bool((weights != 1).any()):
+            stacked *= weights.to(stacked).view(1, -1, 1)
         weighted = {t: w * loss for (t, loss), w in zip(losses.items(), weights, strict=True)}
         gradients = stacked if balancer.aggregator.estimates > 1 else stacked[0]
         direction = balancer.aggregator(gradients, weighted)
         used = balancer.aggregator.used
-        faulty = not_finite({"all tasks together": direction.sum()})
-        if faulty:
-            return Found(losses, faulty)
+        if not_finite({"": direction.sum()}):
+            return Found(losses, self._not_finite(rows, list(losses)) or ("all tasks together",))
         hand_out(rows.parameters, rows.views(direction * self.scale))
         known = dict(zip(losses, weights.tolist(), strict=True))
         self._own(own, known)

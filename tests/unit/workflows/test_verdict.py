@@ -93,7 +93,7 @@ def test_the_odd_one_out_goes_before_its_conflicts() -> None:
     made = _diagnosis(_of("gender", "age", "race"), {"gender race": -0.2, "age race": -0.3})
     first, *rest = judge(replace(made, parents=["g.st", "a.st", "r.st"]))
     assert first.what == "race is the odd one out: split it off"
-    assert first.attempt.startswith("mtl train-single ") and "--task r," in first.attempt
+    assert first.attempt.startswith("mtl train-single ") and "--task race," in first.attempt
     assert sum("hurt each other" in f.what for f in rest) == 2
 
 
