@@ -91,6 +91,12 @@ AGGREGATORS: dict[str, str] = {
     "rep_mtl": "mtlcli.balancing.rep_mtl:RepMtl",
 }
 
+COMPLETIONS: dict[str, str] = {
+    "none": "mtlcli.completion.none:Nothing",
+}
+
+REGULARISERS: dict[str, str] = {}
+
 PREPARERS: dict[str, str] = {
     "imdb": "mtlcli.data.preparers.imdb:Imdb",
     "utkface": "mtlcli.data.preparers.utkface:UtkFace",
@@ -111,5 +117,7 @@ KINDS: dict[str, dict[str, str]] = {
     "task kind": TASKS,
     "weighting": WEIGHTINGS,
     "aggregator": AGGREGATORS,
+    "completion": COMPLETIONS,
+    "regulariser": REGULARISERS,
     "dataset": PREPARERS,
 }

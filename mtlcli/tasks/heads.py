@@ -21,10 +21,18 @@ class ImageHead(nn.Module):
         self.hidden = nn.Linear(channels, hidden) if hidden else None
         self.last = nn.Linear(hidden or channels, outputs)
 
+    def embed(self, features: Tensor) -> Tensor:
+        """Features ``[B, channels, h, w]`` to what the last layer reads, before a ReLU."""
+        x: Tensor = self.dropout(F.adaptive_avg_pool2d(features, 1).flatten(1))
+        return x if self.hidden is None else self.hidden(x)
+
+    def answer(self, embedding: Tensor) -> Tensor:
+        """What :meth:`embed` gave to ``[B, outputs]``."""
+        if self.hidden is not None:
+            embedding = self.dropout(F.relu(embedding))
+        out: Tensor = self.last(embedding)
+        return out
+
     def forward(self, features: Tensor) -> Tensor:
         """Features ``[B, channels, h, w]`` to ``[B, outputs]``."""
-        x = self.dropout(F.adaptive_avg_pool2d(features, 1).flatten(1))
-        if self.hidden is not None:
-            x = self.dropout(F.relu(self.hidden(x)))
-        out: Tensor = self.last(x)
-        return out
+        return self.answer(self.embed(features))

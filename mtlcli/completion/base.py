@@ -1,0 +1,85 @@
+"""What stands in for missing labels: what every way to complete them must supply.
+
+Each row of the training data is labelled for some tasks only. A teacher (an older state of the
+network, its average, or single-task networks) answers for the rest; a completion says how far its
+answers are to be believed. Label, answer, weight and mask are kept apart: none is encoded in another.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the teacher says of N rows, for one task of C classes.
+
+    :param logits: ``[N, C] float32``, before the softmax.
+    :param features: ``[N, D] float32``, what the task's last layer reads (before a ReLU).
+    :param targets: ``[N] int64``, the class where the row is labelled, else any.
+    :param labelled: ``[N] bool``.
+    """
+
+    logits: Tensor
+    features: Tensor
+    targets: Tensor
+    labelled: Tensor
+
+
+@dataclass(frozen=True)
+class Supplement:
+    """What a task is to learn from the rows of a :class:`Seen`, in its order.
+
+    The engine trains with a_i · CE(z_i, ŷ_i) + b_i · T² · KL(softmax(z̄_i/T) ‖ softmax(z_i/T)), where
+    ŷ_i is what the task makes of z̄_i.
+
+    :param logits: z̄, ``[N, C] float32``: the teacher's, or refined.
+    :param hard: a, ``[N] float32`` >= 0.
+    :param soft: b, ``[N] float32`` >= 0. Both are 0 where the row is labelled.
+    """
+
+    logits: Tensor
+    hard: Tensor
+    soft: Tensor
+
+
+class Completion(nn.Module, ABC):
+    """A way to complete missing labels.
+
+    :param tasks: the task names, in order.
+    """
+
+    #: asked batch by batch with the network's own answers for weakly changed pictures, to train on
+    #: strongly changed ones; else once in a while with a teacher's answers for the whole split.
+    online: ClassVar[bool] = False
+    #: it reads classes, so every task must have some.
+    needs_classes: ClassVar[bool] = True
+    #: T of the soft term.
+    temperature: float = 1.0
+
+    def __init__(self, tasks: list[str]) -> None:
+        super().__init__()
+        self.tasks = tasks
+        self.memory: dict[str, Any] = {}
+
+    @abstractmethod
+    def complete(
+        self, seen: Mapping[str, Seen], generator: torch.Generator
+    ) -> dict[str, Supplement]:
+        """The supplement of every task.
+
+        :param seen: task → what the teacher says; all tasks have the same N rows, in one order.
+        :param generator: for whatever is random (CPU).
+        """
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """The memory, for ``state_dict``."""
+        return self.memory
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """The inverse of :meth:`get_extra_state`."""
+        self.memory = dict(state)
