@@ -2,7 +2,7 @@
 
 Each row of the training data is labelled for some tasks only. A teacher (an older state of the
 network, its average, or single-task networks) answers for the rest; a completion says how far its
-answers are to be believed. Label, answer, weight and mask are kept apart: none is encoded in another.
+answers are to be believed. Label, answer, weight and mask are kept apart, none encoded in another.
 """
 
 from abc import ABC, abstractmethod
@@ -34,8 +34,8 @@ class Seen:
 class Supplement:
     """What a task is to learn from the rows of a :class:`Seen`, in its order.
 
-    The engine trains with a_i · CE(z_i, ŷ_i) + b_i · T² · KL(softmax(z̄_i/T) ‖ softmax(z_i/T)), where
-    ŷ_i is what the task makes of z̄_i.
+    The engine trains with a_i · CE(z_i, ŷ_i) + b_i · T² · KL(softmax(z̄_i/T) ‖ softmax(z_i/T)),
+    where ŷ_i is what the task makes of z̄_i.
 
     :param logits: z̄, ``[N, C] float32``: the teacher's, or refined.
     :param hard: a, ``[N] float32`` >= 0.

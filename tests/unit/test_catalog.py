@@ -6,10 +6,12 @@ import pytest
 
 from mtlcli import catalog, registry
 from mtlcli.balancing.base import Aggregator, Weighting
+from mtlcli.completion.base import Completion
 from mtlcli.data.preparers.base import Preparer
 from mtlcli.models.backbones.base import Backbone
 from mtlcli.models.base import MultiTaskNet
 from mtlcli.models.fusions.base import Fusion
+from mtlcli.regularisers.base import Regulariser
 from mtlcli.tasks.base import Task
 
 BASES: dict[str, tuple[type, tuple[str, ...]]] = {
@@ -21,6 +23,8 @@ BASES: dict[str, tuple[type, tuple[str, ...]]] = {
     "task kind": (Task, ("name", "column")),
     "weighting": (Weighting, ("tasks", "factors")),
     "aggregator": (Aggregator, ("tasks",)),
+    "completion": (Completion, ("tasks",)),
+    "regulariser": (Regulariser, ("tasks",)),
     "dataset": (Preparer, ("root", "out")),
 }  # fmt: skip
 ENTRIES = [(kind, name) for kind, table in catalog.KINDS.items() for name in table]
