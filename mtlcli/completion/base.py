@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,11 @@ class Supplement:
     soft: Tensor
 
 
-class Completion(nn.Module, ABC):
+class Completion(ABC):
     """A way to complete missing labels.
+
+    ``memory`` holds plain numbers and tensors (dicts of them, by task name) and is saved with the
+    run.
 
     :param tasks: the task names, in order.
     """
@@ -62,7 +65,6 @@ class Completion(nn.Module, ABC):
     temperature: float = 1.0
 
     def __init__(self, tasks: list[str]) -> None:
-        super().__init__()
         self.tasks = tasks
         self.memory: dict[str, Any] = {}
 
@@ -75,11 +77,3 @@ class Completion(nn.Module, ABC):
         :param seen: task → what the teacher says; all tasks have the same N rows, in one order.
         :param generator: for whatever is random (CPU).
         """
-
-    def get_extra_state(self) -> dict[str, Any]:
-        """The memory, for ``state_dict``."""
-        return self.memory
-
-    def set_extra_state(self, state: dict[str, Any]) -> None:
-        """The inverse of :meth:`get_extra_state`."""
-        self.memory = dict(state)

@@ -23,17 +23,20 @@ class Pixels:
     :param images: ``[B, 3, H, W] uint8``.
     :param index: their rows, ``[B] int64``.
     :param maps: dense task → its labels, ``[B, h, w, ...]``; h and w can differ from H and W.
+    :param strong: second views of the pictures, strongly changed; as ``images``.
     """
 
     images: "Tensor"
     index: np.ndarray
     bad: list[Bad]
     maps: "dict[str, Tensor]" = field(default_factory=dict)
+    strong: "Tensor | None" = None
 
     def pin_memory(self) -> "Pixels":
         """In page-locked memory; DataLoader calls it."""
         maps = {task: values.pin_memory() for task, values in self.maps.items()}
-        return replace(self, images=self.images.pin_memory(), maps=maps)
+        strong = None if self.strong is None else self.strong.pin_memory()
+        return replace(self, images=self.images.pin_memory(), maps=maps, strong=strong)
 
 
 @dataclass
@@ -47,6 +50,8 @@ class Batch:
     :param index: the rows, ``[B] int64``.
     :param bad: rows left out since the last batch, with their reasons.
     :param step: position in the epoch; a run stopped after it goes on at ``step + 1``.
+    :param more: what else is known of the rows, each ``[B, ...]``: ``dataset`` (which one a row is
+        from, int64), ``strong`` (a second view, as ``images``), and what a completion adds.
     """
 
     images: "Tensor"
@@ -55,6 +60,7 @@ class Batch:
     index: "Tensor"
     bad: list[Bad]
     step: int = 0
+    more: dict[str, "Tensor"] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.index)
@@ -81,4 +87,5 @@ class Batch:
             targets={task: change(tensor) for task, tensor in self.targets.items()},
             weights={task: change(tensor) for task, tensor in self.weights.items()},
             index=change(self.index),
+            more={name: change(tensor) for name, tensor in self.more.items()},
         )

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
+_STRONG = 0x5354524F4E47  # random numbers of their own for the second views
+
 #: an epoch and the rows wanted, ``[B] int64``.
 Request = tuple[int, np.ndarray]
 
@@ -82,11 +84,13 @@ class Sample(NamedTuple):
 
     :param image: ``[3, H, W] uint8``.
     :param maps: dense task → its label, ``[h, w]`` or ``[3, h, w]``.
+    :param strong: a second, strongly changed view, as ``image``.
     """
 
     row: int
     image: "Tensor"
     maps: "dict[str, Tensor]"
+    strong: "Tensor | None" = None
 
     @property
     def shapes(self) -> tuple[object, ...]:
@@ -105,12 +109,15 @@ class Rows:
     :param boxes: ``[N, 4]`` in pixels, half-open; NaN where a row has none; None where none has.
     :param augment: random changes; None for evaluation.
     :param seed: of the random changes.
+    :param sizes: rows of each dataset, which lie one after another; left out, all are of one.
+    :param strong: random changes of a second view of each picture; None: there is none.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one column of the table each
         self, root: Path | str, paths: Sequence[str], labels: Mapping[str, Labelled],
         framing: Framing, *, maps: Mapping[str, MapFiles] | None = None,
         boxes: np.ndarray | None = None, augment: Augment | None = None, seed: int = 0,
+        sizes: Sequence[int] = (), strong: Augment | None = None,
     ) -> None:  # fmt: skip
         self.root = os.fspath(root)
         self.paths = Paths(paths)
@@ -120,6 +127,9 @@ class Rows:
         self.boxes = None if boxes is None else np.asarray(boxes, np.float32).reshape(-1, 4)
         self.augment = augment
         self.seed = seed
+        self.sizes = list(sizes) or [len(self.paths)]
+        self.strong = strong
+        self._ends = np.cumsum(self.sizes)
         lengths = {len(x) for label in labels.values() for x in (label.values, label.present)}
         lengths |= {len(files) for files in self.maps.values()}
         lengths |= set() if self.boxes is None else {len(self.boxes)}
@@ -154,9 +164,18 @@ class Rows:
             labels = self._labels(index, pixels, view, (view.height, view.width))
             return Sample(index, render(pixels, view, size), labels)
         look = self.augment.draw(self.seed, epoch, index)
-        view, size = self._seen(look, view, size)
-        labels = self._labels(index, pixels, view, size)
-        return Sample(index, look.paint(render(pixels, view, size)), labels)
+        moved, size = self._seen(look, view, size)
+        labels = self._labels(index, pixels, moved, size)
+        image = look.paint(render(pixels, moved, size))
+        return Sample(index, image, labels, self._strong(epoch, index, pixels, view))
+
+    def _strong(self, epoch: int, index: int, pixels: np.ndarray, view: View) -> "Tensor | None":
+        """The second, strongly changed view of a picture."""
+        if self.strong is None:
+            return None
+        look = self.strong.draw(self.seed ^ _STRONG, epoch, index)
+        moved, size = self._seen(look, view, self.framing.size_of(*pixels.shape[:2]))
+        return look.paint(render(pixels, moved, size))
 
     def _seen(self, look: Look, view: View, size: Size) -> tuple[View, Size]:
         """What training sees: a part of the view, or all of it, moved."""
@@ -221,6 +240,10 @@ class Rows:
             index=torch.from_numpy(rows),
             bad=pixels.bad,
             step=step,
+            more={
+                "dataset": torch.from_numpy(np.searchsorted(self._ends, rows, "right")),
+                **({} if pixels.strong is None else {"strong": pixels.strong}),
+            },
         )
 
 
@@ -232,7 +255,15 @@ def _stacked(samples: Sequence[Sample]) -> Pixels:
         np.array([sample.row for sample in samples], np.int64),
         [],
         {task: torch.stack([sample.maps[task] for sample in samples]) for task in samples[0].maps},
+        _stacked_views(samples),
     )
+
+
+def _stacked_views(samples: Sequence[Sample]) -> "Tensor | None":
+    import torch
+
+    views = [sample.strong for sample in samples if sample.strong is not None]
+    return torch.stack(views) if views else None
 
 
 def _nothing() -> Pixels:
@@ -249,6 +280,7 @@ def from_frames(
     dense: Mapping[str, tuple[str, Column]] | None = None,
     augment: Augment | None = None,
     seed: int = 0,
+    strong: Augment | None = None,
 ) -> Rows:
     """The rows of one or several datasets, one after another.
 
@@ -271,6 +303,8 @@ def from_frames(
         boxes=None if np.isnan(boxes).all() else boxes,
         augment=augment,
         seed=seed,
+        sizes=[len(frame) for frame in frames],
+        strong=strong,
     )
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from mtlcli.balancing.base import gramian
 from mtlcli.data.batch import Batch
 from mtlcli.engine.descent import Found, Way, not_finite
+from mtlcli.engine.objective import Count
 from mtlcli.engine.reach import leaves_of
 
 
@@ -21,7 +22,7 @@ class AtFeatures(Way):
     """
 
     def __call__(
-        self, parts: Sequence[Batch], counts: Mapping[str, float], *, gram: bool = False
+        self, parts: Sequence[Batch], counts: Mapping[str, Count], *, gram: bool = False
     ) -> Found:
         self.world.same_buffers(self.objective)
         with self.objective.net.cuts() as cuts:

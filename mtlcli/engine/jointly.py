@@ -8,6 +8,7 @@ from torch import Tensor
 
 from mtlcli.data.batch import Batch
 from mtlcli.engine.descent import Found, Way, not_finite
+from mtlcli.engine.objective import Count
 
 
 class Jointly(Way):
@@ -19,7 +20,7 @@ class Jointly(Way):
     """
 
     def __call__(
-        self, parts: Sequence[Batch], counts: Mapping[str, float], *, gram: bool = False
+        self, parts: Sequence[Batch], counts: Mapping[str, Count], *, gram: bool = False
     ) -> Found:
         losses: dict[str, Tensor] = {}
         weights = torch.zeros(0)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from mtlcli.balancing.base import gramian
 from mtlcli.data.batch import Batch
 from mtlcli.engine.descent import Found, Way, not_finite
+from mtlcli.engine.objective import Count
 from mtlcli.engine.reach import Reach, reach
 from mtlcli.engine.rows import Rows
 from mtlcli.errors import UsageError
@@ -23,9 +24,9 @@ class Separately(Way):
     _reach: Reach | None = None
 
     def __call__(
-        self, parts: Sequence[Batch], counts: Mapping[str, float], *, gram: bool = False
+        self, parts: Sequence[Batch], counts: Mapping[str, Count], *, gram: bool = False
     ) -> Found:
-        names = [task for task, count in counts.items() if count > 0]
+        names = [task for task, count in counts.items() if count.present]
         self.world.same_buffers(self.objective)
         reached = self._reached(parts[0])
         estimates = self.balancer.aggregator.estimates

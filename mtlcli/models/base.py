@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,17 @@ from mtlcli.models.fusions.base import Fusion
 Backbones = Mapping[str, Backbone]
 MakeHead = Callable[[str, int], nn.Module]
 MakeFusion = Callable[[list[int], bool], Fusion]
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """An image-level head in two steps."""
+
+    def embed(self, features: Tensor) -> Tensor:
+        """Features ``[B, C, h, w]`` to what its last layer reads, ``[B, D]``, before a ReLU."""
+
+    def answer(self, embedding: Tensor) -> Tensor:
+        """What :meth:`embed` gave to the output ``[B, ...]``."""
 
 
 class MultiTaskNet(ABC, nn.Module):
@@ -63,6 +75,19 @@ class MultiTaskNet(ABC, nn.Module):
         """Images ``[B, 3, H, W] uint8`` to one output per task."""
         features = self.features(images)
         return {task: head(features[task]) for task, head in self.heads.items()}
+
+    def looked(self, images: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
+        """Images ``[B, 3, H, W] uint8`` to what each image-level head reads last and what it says.
+
+        :returns: task → features ``[B, D]`` (before a ReLU) and output ``[B, C]``.
+        """
+        features = self.features(images)
+        found = {}
+        for task, head in self.heads.items():
+            if isinstance(head, Reader):
+                read = head.embed(features[task])
+                found[task] = read, head.answer(read)
+        return found
 
     @contextmanager
     def cuts(self) -> Iterator[list[tuple[Tensor, Tensor]]]:

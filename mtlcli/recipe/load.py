@@ -153,7 +153,7 @@ def _parts(values: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     """The faults of every part that is named; a spec of the wrong form is the schema's matter."""
     model = _table(values.get("model"))
     for kind in PARTS:
-        top = kind in ("weighting", "aggregator")
+        top = kind in ("weighting", "aggregator", "completion")
         home, where = (values, kind) if top else (model, f"model.{kind}")
         if kind in home:
             yield _part_faults(kind, where, as_part(home[kind], PARTS[kind]), "name")

@@ -13,12 +13,12 @@ from pydantic import (
     model_validator,
 )
 
-from mtlcli.recipe.values import Crop, Enlarging, Fraction, NonNegative, Positive, Size
+from mtlcli.recipe.values import Crop, Enlarging, Fraction, NonNegative, Positive, Share, Size
 
 #: kind of part → the one that is taken where a recipe names none.
 PARTS = {
     "architecture": "fused", "backbone": "resnet18", "fusion": "nddr",
-    "weighting": "fixed", "aggregator": "sum",
+    "weighting": "fixed", "aggregator": "sum", "completion": "none",
 }  # fmt: skip
 
 
@@ -145,6 +145,51 @@ class AugmentSpec(_Strict):
         return scale
 
 
+class StrongSpec(AugmentSpec):
+    """The second view of a picture that completions such as ``fixmatch`` learn from."""
+
+    scale: tuple[Positive, Positive] = (0.6, 1.0)
+    """Side of the view relative to the whole, lowest and highest."""
+    shift: Fraction = 0.125
+    """Largest shift of the view, in parts of its side."""
+    brightness: Fraction = 0.5
+    """Largest relative change."""
+    contrast: Fraction = 0.5
+    """Largest relative change."""
+    saturation: Fraction = 0.5
+    """Largest relative change."""
+    gray: Fraction = 0.1
+    """Probability of a grayscale picture."""
+    erase: Fraction = 0.5
+    """Probability of erasing a rectangle."""
+
+
+class BatchesSpec(_Strict):
+    """How the rows of several datasets become batches."""
+
+    mix: Literal["shuffled", "joint", "alternating"] = "shuffled"
+    """All rows shuffled together; rows of every dataset in each batch; or one dataset a batch."""
+    share: Share = "proportional"
+    """Each dataset's part: ``proportional``, ``equal``, or a temperature τ (n ** (1/τ))."""
+    turn: Literal["batch", "epoch"] = "batch"
+    """Alternating datasets take turns after each batch, or once an epoch."""
+
+
+class UnlabelledSpec(_Strict):
+    """How a task learns from rows that are not labelled for it; see ``completion``."""
+
+    factor: NonNegative = 1.0
+    """Of their loss beside the labelled rows'."""
+    teacher: Literal["snapshot", "ema"] | tuple[str, ...] = "snapshot"
+    """The network as it is then, the average of its weights (``train.ema``), or the checkpoints of
+    single-task networks, one per task."""
+    after: Annotated[int, Field(ge=0)] = 1
+    """Epochs before the teacher is asked for the first time."""
+    every: Annotated[int, Field(ge=1)] = 1
+    """Epochs between two times."""
+    strong: StrongSpec = StrongSpec()
+
+
 class ModelSpec(_Strict):
     """The network."""
 
@@ -265,6 +310,10 @@ class Recipe(_Strict):
     """How the gradients of the tasks become one; ``sum``: one backward pass for all."""
     gradients: Literal["parameters", "features"] = "parameters"
     """Where an aggregator sees them: at the shared parameters, or (cheap) the last features."""
+    batches: BatchesSpec = BatchesSpec()
+    completion: Annotated[Spec, _part("completion")] = Spec(name=PARTS["completion"])
+    """What stands in for missing labels; ``none``: they are masked."""
+    unlabelled: UnlabelledSpec = UnlabelledSpec()
     train: TrainSpec = TrainSpec()
 
     @field_validator("data", mode="before")

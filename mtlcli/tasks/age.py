@@ -10,6 +10,7 @@ from mtlcli.errors import UsageError
 from mtlcli.io.column import Column
 from mtlcli.registry import Count, Fraction, NonNegative
 from mtlcli.tasks.base import Direction, ImageTask, Labels, Metrics, histogram_median
+from mtlcli.tasks.completable import OverClasses
 from mtlcli.tasks.heads import ImageHead
 from mtlcli.tasks.regression import encode_numbers
 
@@ -68,7 +69,7 @@ def expectation(output: Tensor, years: Tensor) -> Tensor:
     return (output.float().softmax(1) * years).sum(1)  # autocast would make a product of it bf16
 
 
-class Age(ImageTask):
+class Age(OverClasses, ImageTask):
     """Age in years: distribution over years, decoded by expectation; MAE, median error, CS@5.
 
     The loss is that of DLDL-v2 (Gao et al. 2018): the Kullback-Leibler divergence from a normal
@@ -84,6 +85,7 @@ class Age(ImageTask):
     """
 
     kind = "age"
+    answers = "classes"
     directions: ClassVar[dict[str, Direction]] = {"mae": "min", "median_ae": "min", "cs5": "max"}
 
     def __init__(
@@ -124,6 +126,13 @@ class Age(ImageTask):
         divergence = nn.functional.kl_div(logits.log_softmax(1), labels, reduction="none").sum(1)
         each = divergence + self.expected * (expectation(logits, years) - target).abs()
         return (each * weight).sum()
+
+    def pseudo(self, output: Tensor) -> Tensor:
+        """The expected age."""
+        return expectation(output, self.years.to(output.device))
+
+    def class_of(self, target: Tensor) -> Tensor:
+        return (target - self.years[0]).round().long().clamp(0, len(self.years) - 1)
 
     def metrics(self) -> AgeMetrics:
         return AgeMetrics(self.years)

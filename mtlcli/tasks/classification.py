@@ -12,6 +12,7 @@ from mtlcli.errors import DataError
 from mtlcli.io.column import Column
 from mtlcli.registry import Count, Fraction
 from mtlcli.tasks.base import Direction, ImageTask, Labels, Metrics
+from mtlcli.tasks.completable import OverClasses
 from mtlcli.tasks.heads import ImageHead
 
 
@@ -43,7 +44,7 @@ class ConfusionMetrics(Metrics):
         }
 
 
-class Classification(ImageTask):
+class Classification(OverClasses, ImageTask):
     """One of C classes: softmax cross-entropy, accuracy.
 
     :param hidden: width of a hidden layer in the head; 0 for none.
@@ -52,6 +53,7 @@ class Classification(ImageTask):
     """
 
     kind = "classification"
+    answers = "classes"
     directions: ClassVar[dict[str, Direction]] = {"accuracy": "max", "balanced_accuracy": "max"}
 
     def __init__(
@@ -96,6 +98,12 @@ class Classification(ImageTask):
             output.float(), target, reduction="none", label_smoothing=self.smoothing
         )
         return (each * weight).sum()
+
+    def pseudo(self, output: Tensor) -> Tensor:
+        return output.argmax(1)
+
+    def class_of(self, target: Tensor) -> Tensor:
+        return target
 
     def metrics(self) -> ConfusionMetrics:
         return ConfusionMetrics(len(self.classes))

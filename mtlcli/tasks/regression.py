@@ -13,6 +13,7 @@ from mtlcli.errors import DataError
 from mtlcli.io.column import Column
 from mtlcli.registry import Count, Fraction
 from mtlcli.tasks.base import Direction, ImageTask, Labels, Metrics
+from mtlcli.tasks.completable import Completable
 from mtlcli.tasks.heads import ImageHead
 
 _LARGEST = float(np.finfo(np.float32).max)
@@ -72,7 +73,7 @@ class RegressionMetrics(Metrics):
         }
 
 
-class Regression(ImageTask):
+class Regression(Completable, ImageTask):
     """One number: L1, smooth L1 or squared loss; MAE, RMSE, R².
 
     The network predicts ``(y - centre) / scale``, from the column's ``low`` and ``high`` where both
@@ -84,6 +85,7 @@ class Regression(ImageTask):
     """
 
     kind = "regression"
+    answers = "values"
     directions: ClassVar[dict[str, Direction]] = {"mae": "min", "rmse": "min", "r2": "max"}
 
     def __init__(
@@ -113,6 +115,16 @@ class Regression(ImageTask):
         scaled = (target - self.centre) / self.scale
         each = self._loss(output.float().flatten(), scaled, reduction="none")
         return (each * weight).sum()
+
+    def pseudo(self, output: Tensor) -> Tensor:
+        return output.float().flatten() * self.scale + self.centre
+
+    def class_of(self, target: Tensor) -> Tensor:
+        return torch.zeros_like(target, dtype=torch.int64)
+
+    def distil(self, output: Tensor, teacher: Tensor, weight: Tensor, temperature: float) -> Tensor:
+        """The task's own loss towards the teacher's number; a number has no temperature."""
+        return self.loss(output, self.pseudo(teacher), weight)
 
     def metrics(self) -> RegressionMetrics:
         return RegressionMetrics(self.centre, self.scale)

@@ -106,13 +106,20 @@ def make_balancer(recipe: Recipe, *, look_every: int = 0) -> Balancer:
 
 
 def make_rows(
-    ready: Ready, tasks: Mapping[str, Task], split: str, *, train: bool, limit: int = 0
+    ready: Ready,
+    tasks: Mapping[str, Task],
+    split: str,
+    *,
+    train: bool,
+    limit: int = 0,
+    strong: Augment | None = None,
 ) -> Rows:
     """The rows of a split over all datasets, labels encoded.
 
     Rows of missing pictures stay; they are counted when they are read.
 
     :param limit: at most about this many rows, evenly spaced; 0: all.
+    :param strong: changes of a second view of each picture.
     :raises DataError: a label or a box that cannot be read.
     """
     look, recipe = ready.recipe.input, ready.recipe
@@ -130,6 +137,7 @@ def make_rows(
             dense={p.name: (p.source, p.column) for p in known if p.column.dense},
             augment=Augment(**recipe.augment.model_dump()) if train else None,
             seed=recipe.train.seed,
+            strong=strong,
         )  # fmt: skip
     except DataError as fault:
         tables = " or ".join(str(dataset.csv(split)) for dataset in ready.datasets)

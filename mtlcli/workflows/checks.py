@@ -14,7 +14,10 @@ from mtlcli.errors import DataError, UsageError
 from mtlcli.io.column import Column
 from mtlcli.recipe.load import from_plain
 from mtlcli.recipe.schema import PARTS, Recipe, Spec
+from mtlcli.workflows import unlabelled_checks
 
+#: a column NAME_hidden holds labels of task NAME that are compared with and never learnt from.
+HIDDEN = "_hidden"
 _SAMPLE = 512
 _TOLERATED = 0.1
 
@@ -106,10 +109,23 @@ def check(recipe: Recipe, splits: tuple[str, ...] = ("train", "val")) -> Ready:
     datasets = [manifest.load(folder) for folder in recipe.data]
     tasks = [_plan(name, recipe, datasets) for name in recipe.tasks]
     _refuse_unfit_for_dense(recipe, tasks)
+    if recipe.completion.name == PARTS["completion"]:
+        datasets = _with_labels(datasets, tasks)
+    unlabelled_checks.check(recipe, tasks, len(datasets))
     for dataset in datasets:
         for split in splits:
             _check_split(dataset, split, tasks)
     return Ready(recipe, datasets, tasks)
+
+
+def _with_labels(datasets: list[Dataset], tasks: list[TaskPlan]) -> list[Dataset]:
+    """The datasets that have a label column of these tasks; the others have nothing to teach."""
+    sources = {task.source for task in tasks}
+    kept = [dataset for dataset in datasets if sources & dataset.columns.keys()]
+    for dataset in datasets:
+        if dataset not in kept:
+            console.detail(f"{dataset.folder} has no label of {', '.join(sources)}: left out")
+    return kept
 
 
 def weighting_of(recipe: Recipe) -> Spec:

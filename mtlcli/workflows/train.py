@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mtlcli import console
+from mtlcli.engine.completer import Asked
 from mtlcli.engine.distributed import World, join, leave
 from mtlcli.engine.evaluator import Scores, evaluate
 from mtlcli.engine.trainer import Step
@@ -16,7 +17,7 @@ from mtlcli.errors import DataError, MtlError, StoppedError, UsageError
 from mtlcli.io import checkpoint, files, state
 from mtlcli.io.run_dir import RunDir, create, write_json
 from mtlcli.io.toml import dumps
-from mtlcli.workflows import balance_log, build, environment, tracking
+from mtlcli.workflows import balance_log, build, completion_log, environment, tracking
 from mtlcli.workflows.book import Book
 from mtlcli.workflows.checks import Ready
 from mtlcli.workflows.pictures import draw_run
@@ -106,6 +107,7 @@ class Training:
             files.write_text(run.recipe, dumps(self.ready.recipe.plain()))  # it may be extended
             run.cut_metrics(self.book.epoch)
             balance_log.cut(run.balancing, self.trainer.step)
+            completion_log.cut(run.completion, self.book.epoch)
             run.set_status(state="running")
         console.info(f"resuming {run.path} after epoch {self.book.epoch}, batch {self.book.batch}")
 
@@ -150,7 +152,11 @@ class Training:
                     scorings = f"{self.spec.patience} scorings"
                     console.info(f"no better score for {scorings}: stopping early")
                     break
+                began = time.perf_counter()
+                # an epoch that was stopped in its middle goes on with the answers it had
+                asked = self.trainer.complete(self.book.epoch) if not self.book.batch else None
                 self._one_epoch(stop, ledger)
+                self._note_completion(asked, time.perf_counter() - began)
                 self._close_epoch(tracker, ledger)
                 self._save_restart_point(self.dir)
 
@@ -205,6 +211,12 @@ class Training:
                 "the step is skipped"
             )
             self.book.require_few_skipped(self.spec.max_skipped)
+
+    def _note_completion(self, asked: Asked | None, seconds: float) -> None:
+        found = self.trainer.completer.tally.close() if self.trainer.completer else {}
+        if found and self.world.first:
+            epoch = self.book.epoch + 1
+            completion_log.append(self.dir.completion, epoch, found, asked, seconds)
 
     def _score(self, means: dict[str, float]) -> dict[str, Any]:
         scores = evaluate(
