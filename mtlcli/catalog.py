@@ -93,6 +93,12 @@ AGGREGATORS: dict[str, str] = {
 
 COMPLETIONS: dict[str, str] = {
     "none": "mtlcli.completion.none:Nothing",
+    "distill": "mtlcli.completion.distill:Distill",
+    "pseudo": "mtlcli.completion.pseudo:Pseudo",
+    "select": "mtlcli.completion.select:Select",
+    "interpolate": "mtlcli.completion.interpolate:Interpolate",
+    "fixmatch": "mtlcli.completion.fixmatch:FixMatch",
+    "softmatch": "mtlcli.completion.softmatch:SoftMatch",
 }
 
 REGULARISERS: dict[str, str] = {}

@@ -29,6 +29,23 @@ class Seen:
     targets: Tensor
     labelled: Tensor
 
+    def probabilities(self) -> Tensor:
+        """p, ``[N, C] float32``: the softmax of each row, whatever the precision of the logits."""
+        return self.logits.float().softmax(1)
+
+    def supplement(
+        self, *, hard: Tensor | float, soft: Tensor | float, logits: Tensor | None = None
+    ) -> "Supplement":
+        """These weights where the row is unlabelled, 0 elsewhere.
+
+        :param hard: a, ``[N]`` or one number for all.
+        :param soft: b, likewise.
+        :param logits: z̄; the teacher's where left out.
+        """
+        free = (~self.labelled).float()
+        answers = self.logits if logits is None else logits
+        return Supplement(answers.float(), hard * free, soft * free)
+
 
 @dataclass(frozen=True)
 class Supplement:
