@@ -27,6 +27,8 @@ _CLASSIFIERS = (
 BACKBONES: dict[str, str] = {
     **dict.fromkeys(_CLASSIFIERS, "mtlcli.models.backbones.classifier:Classifier"),
     "vgg16_lfov": "mtlcli.models.backbones.vgg16_lfov:Vgg16Lfov",
+    "vggface": "mtlcli.models.backbones.vggface:VggFace",
+    "mini_xception": "mtlcli.models.backbones.mini_xception:MiniXception",
 }
 
 FUSIONS: dict[str, str] = {
@@ -101,7 +103,12 @@ COMPLETIONS: dict[str, str] = {
     "softmatch": "mtlcli.completion.softmatch:SoftMatch",
 }
 
-REGULARISERS: dict[str, str] = {}
+REGULARISERS: dict[str, str] = {
+    "l21": "mtlcli.regularisers.l21:L21",
+    "nuclear": "mtlcli.regularisers.nuclear:Nuclear",
+    "low_rank": "mtlcli.regularisers.low_rank:LowRank",
+    "laplacian": "mtlcli.regularisers.laplacian:Laplacian",
+}
 
 PREPARERS: dict[str, str] = {
     "imdb": "mtlcli.data.preparers.imdb:Imdb",

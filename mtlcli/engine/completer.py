@@ -135,9 +135,10 @@ class Completer:
         found: dict[str, tuple[Tensor, Tensor]] = {}
         for net in dict.fromkeys(teachers.values()):
             with eval_mode(net), numbers.autocast(self.precision, self.world.device):
-                looked = net.looked(images)
+                features = net.embed(images)
+                outputs = net.answer(features)
             found |= {
-                name: (looked[name][0].float(), looked[name][1].float())
+                name: (features[name].float(), outputs[name].float())
                 for name, teacher in teachers.items()
                 if teacher is net
             }

@@ -1,6 +1,6 @@
 """Network and task losses as one module: the one thing that DDP wraps."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -9,11 +9,13 @@ from torch import Tensor, nn
 from mtlcli.completion.base import Completion, Seen, Supplement
 from mtlcli.completion.none import Nothing
 from mtlcli.models.base import MultiTaskNet
+from mtlcli.regularisers.base import Regulariser, Sight
 from mtlcli.tasks.base import Task
 from mtlcli.tasks.completable import Completable
 
 #: told of (task, rows [B], answers as targets [B], supplement) that the network gave itself.
 Note = Callable[[str, Tensor, Tensor, Supplement], None]
+Named = Mapping[str, Tensor]
 
 
 class Count(NamedTuple):
@@ -35,6 +37,7 @@ class Count(NamedTuple):
 class Objective(nn.Module):
     """Images and labels in, a loss per task out.
 
+    :param regularisers: penalties that are descended beside the losses, unbalanced.
     :param completion: what stands in for missing labels.
     :param factor: λ, of the completed rows' loss beside the labelled rows'.
     :param note: told of what the network answered itself.
@@ -44,6 +47,7 @@ class Objective(nn.Module):
         self,
         net: MultiTaskNet,
         tasks: Mapping[str, Task],
+        regularisers: Sequence[Regulariser] = (),
         completion: Completion | None = None,
         *,
         factor: float = 1.0,
@@ -52,6 +56,7 @@ class Objective(nn.Module):
         super().__init__()
         self.net = net
         self.tasks = dict(tasks)
+        self.regularisers = nn.ModuleList(regularisers)
         self.completion = completion or Nothing(list(tasks))
         self.factor = factor
         self.note = note
@@ -59,10 +64,11 @@ class Objective(nn.Module):
     def forward(
         self,
         images: Tensor,
-        targets: Mapping[str, Tensor],
-        weights: Mapping[str, Tensor],
+        targets: Named,
+        weights: Named,
         counts: Mapping[str, Count],
-        more: Mapping[str, Tensor],
+        more: Named,
+        share: float = 1.0,
     ) -> tuple[dict[str, Tensor], Tensor]:
         """One pass; the losses are formed in fp32 whatever the network computes in.
 
@@ -71,47 +77,58 @@ class Objective(nn.Module):
         :param more: what else is known of the rows; ``strong`` is a second view to learn from
             where the network answers for itself, ``TASK.logits``, ``.hard`` and ``.soft`` what a
             teacher answered.
-        :returns: each present task's share of its mean loss, and a zero that every other output
-            has a part in, so that DDP sees every parameter used.
+        :param share: of this pass in the penalties; over all parts and ranks it adds up to 1.
+        :returns: each present task's share of its mean loss, and this pass's share of the
+            penalties, in which every other output has a part, so that DDP sees every parameter
+            used. Without regularisers that is a zero.
         """
-        outputs, learners, more = self._outputs(images, targets, weights, more)
+        strong = more.get("strong")
+        outputs, features = self._seen(images if strong is None else torch.cat([images, strong]))
+        size, learners = len(images), outputs
+        if strong is not None:
+            learners = {name: output[size:] for name, output in outputs.items()}
+            outputs = {name: output[:size] for name, output in outputs.items()}
+            more = {**more, **self._asked(outputs, targets, weights, more)}
         losses: dict[str, Tensor] = {}
         idle = []
         with torch.autocast(images.device.type, enabled=False):
             for name, task in self.tasks.items():
-                output, count = outputs[name].float(), counts[name]
-                if not count.present:
-                    idle.append(output.sum() * 0)
+                if not counts[name].present:
+                    idle.append(outputs[name].float().sum() * 0)
                     continue
-                output = task.at_size_of(output, targets[name])
-                labelled = task.loss(output, targets[name], weights[name]) / (count.labels or 1)
-                losses[name] = labelled
-                if count.completed:
+                output = task.at_size_of(outputs[name].float(), targets[name])
+                losses[name] = task.loss(output, targets[name], weights[name])
+                losses[name] = losses[name] / (counts[name].labels or 1)
+                if counts[name].completed:
                     completed = self._completed(name, learners[name].float(), more)
-                    losses[name] = labelled + self.factor * completed / count.completed
+                    losses[name] = losses[name] + self.factor * completed / counts[name].completed
+            idle += self._penalties(features, learners, share)
             return losses, torch.stack([images.new_zeros((), dtype=torch.float32), *idle]).sum()
 
-    def _outputs(
-        self, images: Tensor, targets: Mapping[str, Tensor], weights: Mapping[str, Tensor],
-        more: Mapping[str, Tensor],
-    ) -> tuple[dict[str, Tensor], dict[str, Tensor], Mapping[str, Tensor]]:  # fmt: skip
-        """What labelled rows and completed rows learn through, and what the latter learn."""
-        if "strong" not in more:
-            outputs = self.net(images)
-            return outputs, outputs, more
-        both = self.net(torch.cat([images, more["strong"]]))
-        outputs = {name: output[: len(images)] for name, output in both.items()}
-        learners = {name: output[len(images) :] for name, output in both.items()}
-        return outputs, learners, {**more, **self._asked(outputs, targets, weights, more)}
+    def _seen(self, images: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Outputs and, only where there are regularisers, features."""
+        if not self.regularisers:
+            return self.net(images), {}
+        features = self.net.embed(images)
+        return self.net.answer(features), features
+
+    def _penalties(self, features: Named, outputs: Named, share: float) -> list[Tensor]:
+        if not self.regularisers:
+            return []
+        count = len(next(iter(outputs.values())))
+        last = {task: x[-count:].float() for task, x in features.items()}
+        heads = dict(self.net.heads.items())
+        sight = Sight(heads, last, {task: x.float() for task, x in outputs.items()})
+        return [share * regulariser(sight) for regulariser in self.regularisers]
 
     @torch.no_grad()
     def _asked(
-        self, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor],
-        weights: Mapping[str, Tensor], more: Mapping[str, Tensor],
-    ) -> dict[str, Tensor]:  # fmt: skip
+        self, outputs: Named, targets: Named, weights: Named, more: Named
+    ) -> dict[str, Tensor]:
         """The network's answers for the weakly changed pictures, as far as they are believed."""
+        tasks = {name: task for name, task in self.tasks.items() if isinstance(task, Completable)}
         seen = {}
-        for name, task in self._completable().items():
+        for name, task in tasks.items():
             logits = outputs[name].detach().float()
             seen[name] = Seen(logits, logits, task.class_of(targets[name]), weights[name] > 0)
         generator = torch.Generator().manual_seed(torch.initial_seed() & 0x7FFFFFFF)
@@ -120,17 +137,13 @@ class Objective(nn.Module):
             parts = {"logits": made.logits, "hard": made.hard, "soft": made.soft}
             found |= {f"{name}.{part}": values for part, values in parts.items()}
             if self.note is not None:
-                answers = self._completable()[name].pseudo(made.logits)
-                self.note(name, more["row"], answers, made)
+                self.note(name, more["row"], tasks[name].pseudo(made.logits), made)
         return found
 
-    def _completed(self, name: str, output: Tensor, more: Mapping[str, Tensor]) -> Tensor:
+    def _completed(self, name: str, output: Tensor, more: Named) -> Tensor:
         """Σ a · loss(z, ŷ) + b · T² · KL(z̄ ‖ z) over the rows that a completion answers for."""
         task = self.tasks[name]
         assert isinstance(task, Completable)
         logits, hard, soft = (more[f"{name}.{part}"] for part in ("logits", "hard", "soft"))
         learnt = task.loss(output, task.pseudo(logits), hard)
         return learnt + task.distil(output, logits, soft, self.completion.temperature)
-
-    def _completable(self) -> dict[str, "Completable"]:
-        return {name: task for name, task in self.tasks.items() if isinstance(task, Completable)}

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Protocol, runtime_checkable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,17 +15,6 @@ from mtlcli.models.fusions.base import Fusion
 Backbones = Mapping[str, Backbone]
 MakeHead = Callable[[str, int], nn.Module]
 MakeFusion = Callable[[list[int], bool], Fusion]
-
-
-@runtime_checkable
-class Reader(Protocol):
-    """An image-level head in two steps."""
-
-    def embed(self, features: Tensor) -> Tensor:
-        """Features ``[B, C, h, w]`` to what its last layer reads, ``[B, D]``, before a ReLU."""
-
-    def answer(self, embedding: Tensor) -> Tensor:
-        """What :meth:`embed` gave to the output ``[B, ...]``."""
 
 
 class MultiTaskNet(ABC, nn.Module):
@@ -76,18 +65,19 @@ class MultiTaskNet(ABC, nn.Module):
         features = self.features(images)
         return {task: head(features[task]) for task, head in self.heads.items()}
 
-    def looked(self, images: Tensor) -> dict[str, tuple[Tensor, Tensor]]:
-        """Images ``[B, 3, H, W] uint8`` to what each image-level head reads last and what it says.
+    def embed(self, images: Tensor) -> dict[str, Tensor]:
+        """Images ``[B, 3, H, W] uint8`` to what each head's last layer reads, ``[B, D]``.
 
-        :returns: task → features ``[B, D]`` (before a ReLU) and output ``[B, C]``.
+        :raises UsageError: a head answers for every pixel.
         """
         features = self.features(images)
-        found = {}
-        for task, head in self.heads.items():
-            if isinstance(head, Reader):
-                read = head.embed(features[task])
-                found[task] = read, head.answer(read)
-        return found
+        return {task: _image_head(task, h).embed(features[task]) for task, h in self.heads.items()}
+
+    def answer(self, embeddings: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What :meth:`embed` gave to one output per task; both together are :meth:`forward`."""
+        return {
+            task: _image_head(task, h).answer(embeddings[task]) for task, h in self.heads.items()
+        }
 
     @contextmanager
     def cuts(self) -> Iterator[list[tuple[Tensor, Tensor]]]:
@@ -122,6 +112,16 @@ class MultiTaskNet(ABC, nn.Module):
     def last_layers(self) -> list[nn.Module]:
         """The last layer of each head; they too may learn at their own rate."""
         return [head.last for head in self.heads.values() if isinstance(head.last, nn.Module)]
+
+
+def _image_head(task: str, head: nn.Module) -> Any:
+    """A head with ``embed`` and ``answer``."""
+    if not hasattr(head, "embed"):
+        raise UsageError(
+            f"the head of {task} answers for every pixel and has no vector per image",
+            hint="leave out `regularisers`, or that task",
+        )
+    return head
 
 
 def _check_names(tasks: list[str]) -> None:

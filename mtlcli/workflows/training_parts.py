@@ -172,7 +172,8 @@ def _trainer(
     tally = Tally(unlabelled.hidden_labels(ready, tasks))
     completion = unlabelled.make_completion(ready.recipe)
     factor = ready.recipe.unlabelled.factor
-    objective = Objective(net, tasks, completion, factor=factor, note=tally.add)
+    penalties = build.make_regularisers(ready.recipe)
+    objective = Objective(net, tasks, penalties, completion, factor=factor, note=tally.add)
     if spec.compile:
         # the compiled backward pass may be gone through once per task
         functorch_config.donated_buffer = False
