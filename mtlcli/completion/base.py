@@ -94,3 +94,11 @@ class Completion(ABC):
         :param seen: task → what the teacher says; all tasks have the same N rows, in one order.
         :param generator: for whatever is random (CPU).
         """
+
+    def state_dict(self) -> dict[str, Any]:
+        """What must survive a restart."""
+        return {"memory": self.memory}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """The inverse of :meth:`state_dict`."""
+        self.memory = dict(state["memory"])

@@ -163,9 +163,9 @@ class Completer:
     def state_dict(self) -> dict[str, Any]:
         """The tables, and what the completion remembers."""
         tables = {name: dict(vars(table)) for name, table in self.tables.items()}
-        return {"tables": tables, "memory": self.completion.memory}
+        return {"tables": tables, "completion": self.completion.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """The inverse of :meth:`state_dict`."""
         self.tables = {name: Supplement(**table) for name, table in state["tables"].items()}
-        self.completion.memory = dict(state["memory"])
+        self.completion.load_state_dict(state["completion"])

@@ -1,5 +1,6 @@
 """Network and task losses as one module: the one thing that DDP wraps."""
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from mtlcli.completion.base import Completion, Seen, Supplement
 from mtlcli.completion.none import Nothing
 from mtlcli.models.base import MultiTaskNet
+from mtlcli.models.dataset_norms import norms_of
 from mtlcli.regularisers.base import Regulariser, Sight
 from mtlcli.tasks.base import Task
 from mtlcli.tasks.completable import Completable
@@ -60,6 +62,7 @@ class Objective(nn.Module):
         self.completion = completion or Nothing(list(tasks))
         self.factor = factor
         self.note = note
+        self._norms = norms_of(net)
 
     def forward(
         self,
@@ -83,7 +86,9 @@ class Objective(nn.Module):
             used. Without regularisers that is a zero.
         """
         strong = more.get("strong")
-        outputs, features = self._seen(images if strong is None else torch.cat([images, strong]))
+        with self._whose(more):
+            both = images if strong is None else torch.cat([images, strong])
+            outputs, features = self._seen(both)
         size, learners = len(images), outputs
         if strong is not None:
             learners = {name: output[size:] for name, output in outputs.items()}
@@ -104,6 +109,13 @@ class Objective(nn.Module):
                     losses[name] = losses[name] + self.factor * completed / counts[name].completed
             idle += self._penalties(features, learners, share)
             return losses, torch.stack([images.new_zeros((), dtype=torch.float32), *idle]).sum()
+
+    def _whose(self, more: Named) -> contextlib.AbstractContextManager[None]:
+        """Inside, norms that keep datasets apart know the rows'."""
+        if self._norms is None or "dataset" not in more:
+            return contextlib.nullcontext()
+        views = 2 if "strong" in more else 1
+        return self._norms.of(torch.cat([more["dataset"]] * views))
 
     def _seen(self, images: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Outputs and, only where there are regularisers, features."""

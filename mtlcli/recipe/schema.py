@@ -153,6 +153,8 @@ class BatchesSpec(_Strict):
     """Each dataset's part: ``proportional``, ``equal``, or a temperature τ (n ** (1/τ))."""
     turn: Literal["batch", "epoch"] = "batch"
     """Alternating datasets take turns after each batch, or once an epoch."""
+    norms: Literal["common", "per_dataset"] = "common"
+    """Batch statistics over all rows, or of each dataset apart (in prediction their mixture)."""
 
 
 class UnlabelledSpec(_Strict):

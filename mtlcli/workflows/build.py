@@ -20,6 +20,7 @@ from mtlcli.io import checkpoint
 from mtlcli.models.backbones.base import Backbone
 from mtlcli.models.base import MultiTaskNet
 from mtlcli.models.blank import blank
+from mtlcli.models.dataset_norms import install
 from mtlcli.models.fusions.base import Fusion
 from mtlcli.recipe.schema import InputSpec, ModelSpec, Recipe, Spec, TrainSpec
 from mtlcli.regularisers.base import Regulariser
@@ -61,11 +62,17 @@ def make_tasks(plans: Sequence[TaskPlan]) -> dict[str, Task]:
 
 
 def make_net(
-    model: ModelSpec, tasks: Mapping[str, Task], look: InputSpec, *, pretrained: bool = True
+    model: ModelSpec,
+    tasks: Mapping[str, Task],
+    look: InputSpec,
+    *,
+    pretrained: bool = True,
+    datasets: int = 0,
 ) -> MultiTaskNet:
     """The whole network: backbones, fusions and heads, nested by the architecture.
 
     :param pretrained: False leaves out the backbones' ``weights``; a checkpoint brings its own.
+    :param datasets: whose batch statistics are kept apart; 0: all are alike.
     """
     names = list(tasks)
 
@@ -90,7 +97,14 @@ def make_net(
         names, backbones, head, fusion, look.mean, look.std,
         options=model.architecture.options,
     )  # fmt: skip
+    if datasets:
+        install(net, datasets)
     return net
+
+
+def norm_sets(recipe: Recipe) -> int:
+    """The datasets whose batch statistics the recipe keeps apart; 0: none."""
+    return len(recipe.data) if recipe.batches.norms == "per_dataset" else 0
 
 
 def make_balancer(recipe: Recipe, *, look_every: int = 0) -> Balancer:
@@ -243,7 +257,9 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> Loaded:
     plans = plans_of(content)
     tasks = make_tasks(plans)
     with blank():
-        net = make_net(recipe.model, tasks, recipe.input, pretrained=False)
+        net = make_net(
+            recipe.model, tasks, recipe.input, pretrained=False, datasets=norm_sets(recipe)
+        )
     load_tensors(net, tensors, path)
     view = framing(recipe.input, content["margin"])
     # the order in which convolutions predict fastest, on processors and GPUs alike

@@ -154,7 +154,17 @@ def _refuse_unfit(parents: list[Parent]) -> None:
                 hint="give networks with different tasks",
             )
         owner[parent.task] = parent.path
+        _refuse_norms(parent)
         _refuse_other_look(first, parent)
+
+
+def _refuse_norms(parent: Parent) -> None:
+    if parent.header["recipe"].get("batches", {}).get("norms", "common") != "common":
+        raise UsageError(
+            f"{parent.path} keeps batch statistics of each dataset apart, which a fused network "
+            "has no place for",
+            hint='train it with batches.norms = "common"',
+        )
 
 
 def _sources(fused: Parent) -> str:

@@ -77,7 +77,10 @@ def assemble(ready: Ready, start: Start, world: World) -> Parts:
     if start.init is None:
         tasks = _tasks(ready)
         recipe = ready.recipe
-        net = build.make_net(recipe.model, tasks, recipe.input, pretrained=start.run is None)
+        net = build.make_net(
+            recipe.model, tasks, recipe.input, pretrained=start.run is None,
+            datasets=build.norm_sets(recipe),
+        )  # fmt: skip
     else:
         ready, net, header = _from_checkpoint(ready, start.init)
         parents, before = header["parents"], header.get("budget", 0)
@@ -108,7 +111,10 @@ def _from_checkpoint(ready: Ready, path: Path) -> tuple[Ready, MultiTaskNet, dic
     ready = reordered(ready, names)
     model = ModelSpec.model_validate(header["recipe"]["model"])
     recipe = ready.recipe.model_copy(update={"model": model})
-    net = build.make_net(model, build.make_tasks(ready.tasks), recipe.input, pretrained=False)
+    net = build.make_net(
+        model, build.make_tasks(ready.tasks), recipe.input, pretrained=False,
+        datasets=build.norm_sets(recipe),
+    )  # fmt: skip
     build.load_tensors(net, tensors, path)
     return Ready(recipe, ready.datasets, ready.tasks), net, header
 

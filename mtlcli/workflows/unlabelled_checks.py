@@ -31,6 +31,11 @@ def check(recipe: Recipe, tasks: Sequence[Planned], datasets: int) -> None:
             f"labels are in {datasets}",
             hint="leave out [batches], or name more folders in data",
         )
+    if recipe.batches.norms == "per_dataset" and recipe.train.sync_bn:
+        raise UsageError(
+            'batches.norms = "per_dataset" keeps statistics that train.sync_bn would mix',
+            hint="leave out one of the two",
+        )
     name = recipe.completion.name
     if name == PARTS["completion"]:
         return
