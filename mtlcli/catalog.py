@@ -99,7 +99,10 @@ COMPLETIONS: dict[str, str] = {
     "pseudo": "mtlcli.completion.pseudo:Pseudo",
     "select": "mtlcli.completion.select:Select",
     "interpolate": "mtlcli.completion.interpolate:Interpolate",
+    "label_transfer": "mtlcli.completion.label_transfer:LabelTransfer",
+    "mrf": "mtlcli.completion.mrf:Mrf",
     "fixmatch": "mtlcli.completion.fixmatch:FixMatch",
+    "freematch": "mtlcli.completion.freematch:FreeMatch",
     "softmatch": "mtlcli.completion.softmatch:SoftMatch",
 }
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import torch
 from torch import Tensor
 
 
@@ -15,14 +16,11 @@ def blocks(rows: Tensor, width: int, elements: int) -> Iterator[Tensor]:
         yield rows[start : start + size]
 
 
-def squared(left: Tensor, right: Tensor) -> Tensor:
-    """‖a - b‖² of every row of ``left`` ``[n, D]`` and ``right`` ``[m, D]``: ``[n, m]``, >= 0.
+def closeness(left: Tensor, right: Tensor) -> Tensor:
+    """-‖a - b‖² / 2 of every row of ``left`` ``[n, D]`` and ``right`` ``[m, D]``: ``[n, m]``.
 
-    By one matrix product; bring the rows near the origin first, since its rounding error grows
-    with their norms.
+    By one matrix product, so that equal rows may come out a little above 0. Bring the rows near
+    the origin first: the rounding error grows with their norms.
     """
-    found = left @ right.T
-    found *= -2
-    found += left.square().sum(1, keepdim=True)
-    found += right.square().sum(1)
-    return found.clamp_(min=0)
+    found = torch.addmm(right.square().sum(1) / -2, left, right.T)
+    return found.sub_(left.square().sum(1, keepdim=True) / 2)

@@ -17,7 +17,7 @@ def distribution(
     *,
     clusters: int = 4,
     per_class: bool = False,
-    fitted: int = 10_000,
+    fitted: int = 4096,
 ) -> Tensor:
     """γ_i, ``[U]`` within 0..1: min_j EMD_j / EMD_a(i), a(i) the Gaussian of row i.
 

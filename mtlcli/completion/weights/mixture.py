@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mtlcli.completion.distances import blocks, squared
+from mtlcli.completion.distances import blocks, closeness
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def fit(points: Tensor, count: int, generator: torch.Generator) -> Mixture:
     Fewer where there are fewer different rows.
     """
     double = points.double()
-    nearest = squared(double, spread_out(double, count, generator)).argmin(1)
+    nearest = closeness(double, spread_out(double, count, generator)).argmax(1)
     return improve(double, _moments(double, torch.nn.functional.one_hot(nearest).double()))
 
 
@@ -64,7 +64,7 @@ def spread_out(points: Tensor, count: int, generator: torch.Generator) -> Tensor
 
 
 def improve(
-    points: Tensor, mixture: Mixture, *, rounds: int = 100, tolerance: float = 1e-3
+    points: Tensor, mixture: Mixture, *, rounds: int = 50, tolerance: float = 1e-3
 ) -> Mixture:
     """Expectation maximisation until the mean log-likelihood gains less than ``tolerance``."""
     before = -math.inf

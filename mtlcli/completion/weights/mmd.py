@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from mtlcli.completion.distances import blocks, squared
+from mtlcli.completion.distances import blocks, closeness
 from mtlcli.completion.weights.rows import Rows, subsample
 
 
@@ -12,7 +12,7 @@ def mmd(
     generator: torch.Generator,
     *,
     per_class: bool = False,
-    compared: int = 4096,
+    compared: int = 2048,
     pairs_of: int = 1024,
     elements: int = 2**20,
 ) -> Tensor:
@@ -51,4 +51,4 @@ def _median(rows: Rows, generator: torch.Generator, pairs_of: int) -> Tensor:
 def _kernel_means(points: Tensor, anchors: Tensor, width: Tensor, elements: int) -> Tensor:
     """mean_g k(f_i, g) of every row of ``points`` ``[n, D]``: ``[n]``."""
     parts = blocks(points, len(anchors), elements)
-    return torch.cat([squared(p, anchors).div_(-2 * width).exp_().mean(1) for p in parts])
+    return torch.cat([closeness(p, anchors).div_(width).exp_().mean(1) for p in parts])
