@@ -83,11 +83,11 @@ class VggFace(Backbone):
             if not key.startswith(f"stages.{len(_CHANNELS)}.")
         }
         ported = {
-            f"{m[1]}_{m[2]}.{m[3]}": t for key, t in found.items() if (m := _PORTED.search(key))
+            f"conv{m[1]}_{m[2]}.{m[3]}": t for key, t in found.items() if (m := _PORTED.search(key))
         }
         if not ported:
             ported = _in_order(found, path, name)
-        renamed = {key.partition("conv")[2]: tensor for key, tensor in convs.items()}
+        renamed = {key.split(".", 2)[2]: tensor for key, tensor in convs.items()}
         hint = "leave width out" if self.channels[0] != _CHANNELS[0] else "take a file of VGG-16"
         fill(renamed, ported, path, name, hint=hint)
 
@@ -130,10 +130,15 @@ def _started(conv: nn.Conv2d) -> nn.Conv2d:
 def _in_order(found: Mapping[str, Tensor], path: str, name: str) -> dict[str, Tensor]:
     """The file's 3x3 convolutions and their biases, named by their place among VGG's.
 
-    :raises DataError: there are not 13 of them.
+    :raises DataError: there are not 13 of them, or batch norms between them.
     """
+    if any(key.endswith("running_mean") for key in found):
+        raise DataError(
+            f"{path} does not hold the weights of {name}: it has batch norms, and {name} has none",
+            hint="take a file of VGG-16 without batch norms, or of a VGGFace port",
+        )
     kernels = [key for key, t in found.items() if t.ndim == 4 and t.shape[-2:] == (3, 3)]
-    places = [f"{i}_{j}" for i, convs in enumerate(_CONVS, 1) for j in range(1, convs + 1)]
+    places = [f"conv{i}_{j}" for i, convs in enumerate(_CONVS, 1) for j in range(1, convs + 1)]
     if len(kernels) != len(places):
         raise DataError(
             f"{path} does not hold the weights of {name}: it has {len(kernels)} 3x3 convolutions "
