@@ -143,6 +143,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     options.data, options.tasks = options.data.resolve(), options.tasks.split(",")
+    options.out = options.out.resolve()
     return options
 
 
