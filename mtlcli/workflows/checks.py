@@ -113,9 +113,14 @@ def check(recipe: Recipe, splits: tuple[str, ...] = ("train", "val")) -> Ready:
         datasets = _with_labels(datasets, tasks)
     unlabelled_checks.check(recipe, tasks, len(datasets))
     _refuse_unfit_heads(recipe, tasks)
+    seen: dict[str, set[str]] = {task.source: set() for task in tasks}
     for dataset in datasets:
         for split in splits:
-            _check_split(dataset, split, tasks)
+            found = _check_split(dataset, split, tasks)
+            for source in found if split == "train" else ():
+                seen[source] |= found[source]
+    if "train" in splits:
+        _warn_of_missing_classes(tasks, seen)
     return Ready(recipe, datasets, tasks)
 
 
@@ -232,23 +237,43 @@ def _rows(path: Path) -> Iterator[dict[str, str]]:
         raise DataError(f"the CSV cannot be read: {fault}", where=path) from None
 
 
-def _check_split(dataset: Dataset, split: str, tasks: list[TaskPlan]) -> None:
+def _warn_of_missing_classes(tasks: list[TaskPlan], seen: Mapping[str, set[str]]) -> None:
+    for task in tasks:
+        if task.kind != "classification":
+            continue
+        missing = [name for name in task.column.classes if name not in seen[task.source]]
+        if missing:
+            console.warn(
+                f"task {task.name!r}: no training row shows {', '.join(missing)}; the network "
+                "cannot learn what that is"
+            )
+
+
+def _check_split(dataset: Dataset, split: str, tasks: list[TaskPlan]) -> dict[str, set[str]]:
+    """See that the split is whole.
+
+    :returns: label column → the different labels in its cells.
+    """
     path = dataset.csv(split)
     if not path.is_file():
         raise DataError(f"dataset {dataset.name!r} has no split {split!r}", where=path)
     images = []
     labels: dict[str, list[str]] = {t.source: [] for t in tasks if t.column.dense}
+    seen: dict[str, set[str]] = {t.source: set() for t in tasks if not t.column.dense}
     for number, row in enumerate(_rows(path)):
         if number == 0:
             _check_header(path, list(row), dataset, tasks)
         images.append(row["image"] or "")  # None where a line is too short
         for column, cells in labels.items():
             cells += filter(None, [row.get(column)])
+        for column, known in seen.items():
+            known.add(row.get(column) or "")
     if not images:
         raise DataError(f"the {split} split is empty", where=path)
     _check_files(dataset, images, path, "pictures")
     for column, cells in labels.items():
         _check_files(dataset, cells, path, f"labels of {column}")
+    return seen
 
 
 def _check_header(path: Path, header: list[str], dataset: Dataset, tasks: list[TaskPlan]) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from mtlcli import catalog, registry
 from mtlcli.data import manifest
-from mtlcli.errors import StoppedError, UsageError
+from mtlcli.errors import DataError, StoppedError, UsageError
 from mtlcli.io.run_dir import find_run
 from mtlcli.recipe import load
 from mtlcli.workflows import checks
@@ -194,3 +194,22 @@ def test_wrong_keys_are_named(disjoint: Run, line: str, message: str) -> None:
     values = disjoint(completion={"name": "select"})
     with pytest.raises(UsageError, match=message):
         load.from_plain(values, [line])
+
+
+def test_a_class_that_no_training_row_shows_is_named(
+    disjoint: Run, parts: list[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    dataset = manifest.load(parts[0])
+    frames = {split: dataset.read(split) for split in ("train", "val")}
+    frames["train"]["gender"] = frames["train"]["gender"].replace("female", "")
+    manifest.save(dataset, frames)
+    checks.check(load.from_plain(disjoint(completion="pseudo")))
+    assert "no training row shows female" in capfd.readouterr().err
+
+
+def test_an_empty_dataset_is_refused(disjoint: Run, parts: list[str]) -> None:
+    dataset = manifest.load(parts[0])
+    frames = {split: dataset.read(split).iloc[:0] for split in ("train", "val")}
+    manifest.save(dataset, frames)
+    with pytest.raises(DataError, match="the train split is empty"):
+        checks.check(load.from_plain(disjoint(completion="pseudo")))
