@@ -27,9 +27,10 @@ class AttributeMetrics(Metrics):
     """Average precision, balanced accuracy, accuracy, F1 and MCC in the mean over attributes.
 
     ``state["scores"]``: ``[M, 2, BINS] float64``, labels of each attribute that are absent and
-    present by the bin of their score. An attribute that was never present has no average precision
-    and no F1, one of which all labels are the same no balanced accuracy and no MCC; means leave
-    out what there is not.
+    present by the bin of their score; average precision comes within about 0.001 of that of the
+    scores themselves, the others are exact. An attribute that was never present has no average
+    precision and no F1, one of which all labels are the same no balanced accuracy and no MCC; means
+    leave out what there is not.
 
     :param names: of the M attributes.
     :param groups: of each attribute; empty: none.
@@ -84,16 +85,23 @@ class AttributeMetrics(Metrics):
 
 
 def average_precision(absent: Tensor, present: Tensor) -> Tensor:
-    """The precision at each score, weighted by the recall that is gained there.
+    """The mean, over the positives, of the precision down to each of them.
 
-    Scores of one bin are equal, so what is lost is the order within bins.
+    Within a bin the order is not known, and taken to be even: before the k-th of its p positives
+    lie n k / (p + 1) of its n negatives. With P positives and N negatives in higher bins the sum of
+    its precisions, ``(P + k) / (P + k + N + n k / (p + 1))``, is closed by the digamma function.
 
     :param absent: negatives by bin, ``[M, BINS]``, scores rising.
-    :returns: ``[M]``; NaN without positives.
+    :param present: positives by bin.
+    :returns: ``[M]``; NaN without positives. Exact where no bin holds both kinds.
     """
-    above, found = absent.flip(1).cumsum(1), present.flip(1).cumsum(1)
-    precision = found / (found + above).clamp(min=torch.finfo(found.dtype).tiny)
-    return (precision * present.flip(1)).sum(1) / present.sum(1)
+    n, p = absent.flip(1), present.flip(1)
+    before, all_before = p.cumsum(1) - p, (n + p).cumsum(1) - n - p
+    each = 1 + n / (p + 1)
+    above = all_before / each
+    reciprocals = torch.digamma(above + p + 1) - torch.digamma(above + 1)
+    sums = (p + (before - above) * reciprocals) / each
+    return sums.sum(1) / p.sum(1)
 
 
 def matthews(tn: Tensor, fp: Tensor, fn: Tensor, tp: Tensor) -> Tensor:
