@@ -27,6 +27,7 @@ _CLASSIFIERS = (
 BACKBONES: dict[str, str] = {
     **dict.fromkeys(_CLASSIFIERS, "mtlcli.models.backbones.classifier:Classifier"),
     "vgg16_lfov": "mtlcli.models.backbones.vgg16_lfov:Vgg16Lfov",
+    "alexnet_fc": "mtlcli.models.backbones.alexnet_fc:AlexNetFc",
 }
 
 FUSIONS: dict[str, str] = {
