@@ -29,6 +29,7 @@ BACKBONES: dict[str, str] = {
     "vgg16_lfov": "mtlcli.models.backbones.vgg16_lfov:Vgg16Lfov",
     "vggface": "mtlcli.models.backbones.vggface:VggFace",
     "mini_xception": "mtlcli.models.backbones.mini_xception:MiniXception",
+    "alexnet_fc": "mtlcli.models.backbones.alexnet_fc:AlexNetFc",
 }
 
 FUSIONS: dict[str, str] = {
@@ -51,6 +52,7 @@ TASKS: dict[str, str] = {
     "normals": "mtlcli.tasks.normals:Normals",
     "depth": "mtlcli.tasks.depth:Depth",
     "boundary": "mtlcli.tasks.boundary:Boundary",
+    "attributes": "mtlcli.tasks.attributes:Attributes",
 }
 
 WEIGHTINGS: dict[str, str] = {
@@ -120,6 +122,9 @@ PREPARERS: dict[str, str] = {
     "portraits": "mtlcli.data.preparers.portraits:Portraits",
     "rooms": "mtlcli.data.preparers.rooms:Rooms",
     "camvid": "mtlcli.data.preparers.camvid:CamVid",
+    "awa2": "mtlcli.data.preparers.awa:Awa",
+    "awa": "mtlcli.data.preparers.awa:Awa",
+    "clothing": "mtlcli.data.preparers.clothing:Clothing",
     "csv": "mtlcli.data.preparers.csv:Csv",
     "folder": "mtlcli.data.preparers.folder:Folder",
     "masks": "mtlcli.data.preparers.masks:Masks",

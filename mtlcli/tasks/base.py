@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from mtlcli.io.column import Column
 
 Direction = Literal["min", "max"]
+#: what scores are of (attribute, group) → name → metric → value.
+Details = dict[str, dict[str, dict[str, float]]]
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,10 @@ class Metrics(ABC):
     @abstractmethod
     def compute(self) -> dict[str, float]:
         """The scores over all that was added; NaN where nothing was."""
+
+    def details(self) -> Details:
+        """Scores of the parts of a task, where it has some; `mtl eval` shows them."""
+        return {}
 
 
 def histogram_median(counts: Tensor, width: float) -> float:
@@ -128,3 +134,19 @@ class ImageTask(Task):
 
         :raises DataError: a cell that is neither empty nor of the task's form (value and row).
         """
+
+    def told(self, target: Tensor) -> str:
+        """A label in a few words, as :meth:`caption` tells an answer."""
+        classes = self.column.classes
+        return classes[int(target)] if classes else f"{float(target):g}"
+
+    def judged(self, decoded: dict[str, Any], target: Tensor) -> tuple[str, bool]:
+        """The label beside an answer in a few words, and whether the answer is plainly wrong."""
+        truth = self.told(target)
+        return f"is {truth}", decoded.get("label") not in (None, truth)
+
+    def error(self, decoded: dict[str, Any], target: Tensor) -> float:
+        """How wrong an answer is: the share of belief in what is not so, or a distance."""
+        if "label" in decoded:
+            return float(1 - decoded["probabilities"][self.told(target)])
+        return abs(float(decoded["value"]) - float(target))
