@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from mtlcli.recipe.values import Crop, Enlarging, Fraction, NonNegative, Positive, Size
+from mtlcli.recipe.values import ClassChoice, Crop, Enlarging, Fraction, NonNegative, Positive, Size
 
 #: kind of part → the one that is taken where a recipe names none.
 PARTS = {
@@ -78,6 +78,8 @@ class TaskSpec(_Table):
     """A task kind; left out, the one that the dataset gives for the column."""
     column: str = ""
     """The label column; left out, the task's name."""
+    classes: ClassChoice = "same"
+    """Where datasets differ in them: ``union`` learns all, ``common`` those that every one has."""
 
     @property
     def options(self) -> dict[str, Any]:

@@ -28,3 +28,5 @@ Size = Annotated[
     Pixels | tuple[Pixels, Pixels] | Literal["native"], _sides('[height, width] or "native"')
 ]
 Crop = Annotated[Pixels | tuple[Pixels, Pixels] | None, _sides("or [height, width]")]
+#: what is meant where several datasets name different classes for one task.
+ClassChoice = Literal["same", "union", "common"]
