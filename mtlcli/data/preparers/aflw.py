@@ -103,8 +103,10 @@ class Aflw(Faces):
         file = annotations.faces[face]
         if face in annotations.double:
             return Bad(file, f"{annotations.double[face]}: face {face}")
-        if not file or unsafe(file):
-            return Bad(file, unsafe(file) or "the face has no picture")
+        if not file:
+            return Bad(f"face {face}", "the face has no picture")
+        if unsafe(file):
+            return Bad(file, unsafe(file))
         angles = raw_lines.numbers(annotations.poses.get(face, ("",) * 3))
         sides = raw_lines.whole(annotations.rects.get(face, ("",) * 4))
         if angles is None or max(map(abs, angles)) > 10:

@@ -35,9 +35,9 @@ def of_yaw(yaw: float) -> str:
     return RIGHT_PROFILE if yaw > 0 else LEFT_PROFILE
 
 
-def by_landmarks(shares: Sequence[bool]) -> bool | None:
+def by_landmarks(answers: Sequence[bool]) -> bool | None:
     """What most of the turned heads say, one answer each; None where too few do, or they differ."""
-    if len(shares) < _FEWEST:
-        return None
-    share = sum(shares) / len(shares)
-    return None if 1 - _SURE < share < _SURE else share >= _SURE
+    yes = sum(answers)
+    no = len(answers) - yes
+    sure = len(answers) >= _FEWEST and max(yes, no) >= _SURE * len(answers)
+    return yes > no if sure else None

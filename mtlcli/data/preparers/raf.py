@@ -67,7 +67,11 @@ class Raf(Faces):
         path = root / base / _LIST
         folder = PurePosixPath(base, "Image", self.pictures)
         if not (root / folder).is_dir():
-            raise DataError(f"there is no folder {folder}", where=root, hint="--pictures original")
+            other = "original" if self.pictures == "aligned" else "aligned"
+            raise DataError(
+                f"there is no folder {folder}", where=root,
+                hint=f"unpack it, or take the others: --pictures {other}",
+            )  # fmt: skip
         for number, line in raw_lines.read(path):
             outcome = parse_line(line)
             if isinstance(outcome, str):
