@@ -46,7 +46,8 @@ class Transfer(nn.Module):
             if other != task:
                 told.append(one.logits[rows].float().softmax(1) @ self.vectors[other])
         h = F.relu(_affine(torch.cat(told, 1), self.first[task]))
-        return _affine(h, self.last[task]) @ self.vectors[task].T
+        scores: Tensor = _affine(h, self.last[task]) @ self.vectors[task].T
+        return scores
 
     def answers(self, task: str, seen: Mapping[str, Seen], elements: int = 2**22) -> Tensor:
         """The scores of all rows, ``[N, C]``."""
@@ -77,7 +78,7 @@ def train(
             score = net(task, seen, rows[drawn])
             total = total.to(score) + F.cross_entropy(score, seen[task].targets[rows[drawn]])
         optimiser.zero_grad()
-        total.backward()
+        torch.autograd.backward(total)
         optimiser.step()
 
 

@@ -16,7 +16,7 @@ from mtlcli.data import maps
 from mtlcli.data.batch import Bad, Batch, Pixels
 from mtlcli.data.decode import read_reduced
 from mtlcli.data.geometry import Framing, Size, View, look_at, render, render_map
-from mtlcli.data.tables import Encoder, Labelled, box_array, cells_of, label_arrays
+from mtlcli.data.tables import Encoder, Labelled, as_seen, box_array, cells_of, label_arrays
 from mtlcli.data.transforms import Augment, Look
 from mtlcli.errors import DataError
 from mtlcli.io.column import Column
@@ -85,12 +85,14 @@ class Sample(NamedTuple):
     :param image: ``[3, H, W] uint8``.
     :param maps: dense task → its label, ``[h, w]`` or ``[3, h, w]``.
     :param strong: a second, strongly changed view, as ``image``.
+    :param mirrored: whether it is a mirror image.
     """
 
     row: int
     image: "Tensor"
     maps: "dict[str, Tensor]"
     strong: "Tensor | None" = None
+    mirrored: bool = False
 
     @property
     def shapes(self) -> tuple[object, ...]:
@@ -104,6 +106,7 @@ class Rows:
     :param root: the folder the paths are relative to.
     :param paths: one per row.
     :param labels: image-level task → its labels for all rows.
+    :param turned: image-level task → its labels for the mirror images, where they differ.
     :param maps: dense task → the files of its labels.
     :param framing: what the network sees of a picture.
     :param boxes: ``[N, 4]`` in pixels, half-open; NaN where a row has none; None where none has.
@@ -118,10 +121,12 @@ class Rows:
         framing: Framing, *, maps: Mapping[str, MapFiles] | None = None,
         boxes: np.ndarray | None = None, augment: Augment | None = None, seed: int = 0,
         sizes: Sequence[int] = (), strong: Augment | None = None,
+        turned: Mapping[str, Labelled] | None = None,
     ) -> None:  # fmt: skip
         self.root = os.fspath(root)
         self.paths = Paths(paths)
         self.labels = dict(labels)
+        self.turned = dict(turned or {})
         self.maps = dict(maps or {})
         self.framing = framing
         self.boxes = None if boxes is None else np.asarray(boxes, np.float32).reshape(-1, 4)
@@ -131,6 +136,7 @@ class Rows:
         self.strong = strong
         self._ends = np.cumsum(self.sizes)
         lengths = {len(x) for label in labels.values() for x in (label.values, label.present)}
+        lengths |= {len(one.values) for one in self.turned.values()}
         lengths |= {len(files) for files in self.maps.values()}
         lengths |= set() if self.boxes is None else {len(self.boxes)}
         if lengths - {len(self)}:
@@ -167,13 +173,16 @@ class Rows:
         moved, size = self._seen(look, view, size)
         labels = self._labels(index, pixels, moved, size)
         image = look.paint(render(pixels, moved, size))
-        return Sample(index, image, labels, self._strong(epoch, index, pixels, view))
+        strong = self._strong(epoch, index, pixels, view, mirrored=look.flip)
+        return Sample(index, image, labels, strong, moved.flip)
 
-    def _strong(self, epoch: int, index: int, pixels: np.ndarray, view: View) -> "Tensor | None":
-        """The second, strongly changed view of a picture."""
+    def _strong(
+        self, epoch: int, index: int, pixels: np.ndarray, view: View, *, mirrored: bool
+    ) -> "Tensor | None":
+        """The second, strongly changed view of a picture; a mirror image where the first is one."""
         if self.strong is None:
             return None
-        look = self.strong.draw(self.seed ^ _STRONG, epoch, index)
+        look = self.strong.draw(self.seed ^ _STRONG, epoch, index)._replace(flip=mirrored)
         moved, size = self._seen(look, view, self.framing.size_of(*pixels.shape[:2]))
         return look.paint(render(pixels, moved, size))
 
@@ -230,7 +239,10 @@ class Rows:
         import torch
 
         rows = pixels.index
-        targets = {k: torch.from_numpy(v.values[rows]) for k, v in self.labels.items()}
+        targets = {
+            k: torch.from_numpy(as_seen(v, self.turned.get(k), rows, pixels.mirrored))
+            for k, v in self.labels.items()
+        }
         known = {k: v.present for k, v in self.labels.items()}
         known |= {k: v.present for k, v in self.maps.items()}
         return Batch(
@@ -244,6 +256,7 @@ class Rows:
                 "dataset": torch.from_numpy(np.searchsorted(self._ends, rows, "right")),
                 **({} if pixels.strong is None else {"strong": pixels.strong}),
             },
+            mirrored=torch.from_numpy(pixels.mirrored),
         )
 
 
@@ -256,6 +269,7 @@ def _stacked(samples: Sequence[Sample]) -> Pixels:
         [],
         {task: torch.stack([sample.maps[task] for sample in samples]) for task in samples[0].maps},
         _stacked_views(samples),
+        np.array([sample.mirrored for sample in samples]),
     )
 
 
@@ -278,6 +292,7 @@ def from_frames(
     framing: Framing,
     *,
     dense: Mapping[str, tuple[str, Column]] | None = None,
+    sided: Mapping[str, Column] | None = None,
     augment: Augment | None = None,
     seed: int = 0,
     strong: Augment | None = None,
@@ -287,6 +302,7 @@ def from_frames(
     :param sources: image root and rows (cells are text) of each dataset.
     :param labels: image-level task → its column and what encodes the cells.
     :param dense: dense task → its column and what that holds.
+    :param sided: image-level task → what its column holds, where a mirror image changes labels.
     :raises DataError: a box or a label cannot be read (value and line).
     """
     frames = [frame for _, frame in sources]
@@ -296,15 +312,16 @@ def from_frames(
         [os.path.join(root, image) for root, frame in sources for image in frame["image"]],
         {task: label_arrays(frames, *source) for task, source in labels.items()},
         framing,
-        maps={
-            task: MapFiles(_files(sources, name), column)
-            for task, (name, column) in (dense or {}).items()
-        },
+        maps={k: MapFiles(_files(sources, name), c) for k, (name, c) in (dense or {}).items()},
         boxes=None if np.isnan(boxes).all() else boxes,
         augment=augment,
         seed=seed,
         sizes=[len(frame) for frame in frames],
         strong=strong,
+        turned={
+            k: label_arrays(frames, *labels[k], change=column.mirrored)
+            for k, column in (sided or {}).items()
+        },
     )
 
 

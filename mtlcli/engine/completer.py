@@ -109,7 +109,9 @@ class Completer:
         """The batch with what its tasks are to learn from unlabelled rows."""
         more = dict(batch.more)
         for name, table in self.tables.items():
-            more[f"{name}.logits"] = table.logits[batch.index]
+            logits, task = table.logits[batch.index], self.tasks[name]
+            mirrored = batch.mirrored.view(-1, *[1] * (logits.ndim - 1))
+            more[f"{name}.logits"] = torch.where(mirrored, task.mirror(logits), logits)
             more[f"{name}.hard"] = table.hard[batch.index]
             more[f"{name}.soft"] = table.soft[batch.index]
         return replace(batch, more=more | {"row": batch.index})

@@ -64,7 +64,7 @@ class DatasetNorms:
 
     def _grouped(self, index: Tensor) -> Groups:
         ordered, order = index.sort(stable=True)
-        datasets, sizes = ordered.unique_consecutive(return_counts=True)
+        datasets, sizes = torch.unique_consecutive(ordered, return_counts=True)
         found = Groups(datasets.tolist(), sizes.tolist(), order, order.argsort())
         wrong = [i for i in found.datasets if not _UNKNOWN <= i < self.datasets]
         if wrong:

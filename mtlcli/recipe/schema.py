@@ -15,7 +15,16 @@ from pydantic import (
 from mtlcli.recipe.parts import Spec as Spec
 from mtlcli.recipe.parts import as_part as as_part
 from mtlcli.recipe.parts import as_parts as as_parts
-from mtlcli.recipe.values import Crop, Enlarging, Fraction, NonNegative, Positive, Share, Size
+from mtlcli.recipe.values import (
+    ClassChoice,
+    Crop,
+    Enlarging,
+    Fraction,
+    NonNegative,
+    Positive,
+    Share,
+    Size,
+)
 
 #: kind of part → the one that is taken where a recipe names none.
 PARTS = {
@@ -58,6 +67,8 @@ class TaskSpec(_Table):
     """A task kind; left out, the one that the dataset gives for the column."""
     column: str = ""
     """The label column; left out, the task's name."""
+    classes: ClassChoice = "same"
+    """Where datasets differ in them: ``union`` learns all, ``common`` those that every one has."""
 
     @property
     def options(self) -> dict[str, Any]:

@@ -35,3 +35,5 @@ Share = Annotated[
     Literal["proportional", "equal"] | Annotated[float, Field(ge=1)],
     _one_of('"proportional", "equal" or a temperature of at least 1'),
 ]
+#: what is meant where several datasets name different classes for one task.
+ClassChoice = Literal["same", "union", "common"]

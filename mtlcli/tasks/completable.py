@@ -6,6 +6,8 @@ from typing import ClassVar, Literal
 from torch import Tensor
 from torch.nn import functional as F
 
+from mtlcli.io.column import Column
+
 
 class Completable(ABC):
     """A task whose missing labels can be completed."""
@@ -22,6 +24,10 @@ class Completable(ABC):
         """Targets ``[B]`` to class indices, ``[B] int64``; zeros where there are no classes."""
 
     @abstractmethod
+    def mirror(self, output: Tensor) -> Tensor:
+        """What an output ``[B, C]`` for pictures says of their mirror images, ``[B, C]``."""
+
+    @abstractmethod
     def distil(self, output: Tensor, teacher: Tensor, weight: Tensor, temperature: float) -> Tensor:
         """The weighted **sum** of how far an output is from a teacher's, fp32 scalar.
 
@@ -36,6 +42,15 @@ class OverClasses(Completable):
     """Outputs are logits over classes."""
 
     answers = "classes"
+    column: Column
+
+    def mirror(self, output: Tensor) -> Tensor:
+        """Classes that stand for a side change places."""
+        if not self.column.mirror:
+            return output
+        names = self.column.classes
+        places = [names.index(name) for name in self.column.mirrored(names)]
+        return output[:, places]
 
     def distil(self, output: Tensor, teacher: Tensor, weight: Tensor, temperature: float) -> Tensor:
         """T² · KL(softmax(z̄/T) ‖ softmax(z/T)), row by row (Hinton et al. 2015)."""

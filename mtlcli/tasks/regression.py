@@ -119,6 +119,10 @@ class Regression(Completable, ImageTask):
     def pseudo(self, output: Tensor) -> Tensor:
         return output.float().flatten() * self.scale + self.centre
 
+    def mirror(self, output: Tensor) -> Tensor:
+        """A number whose sign says the side changes its sign."""
+        return -output - 2 * self.centre / self.scale if self.column.mirror else output
+
     def class_of(self, target: Tensor) -> Tensor:
         return torch.zeros_like(target, dtype=torch.int64)
 

@@ -15,6 +15,7 @@ from mtlcli.io.column import Column
 from mtlcli.recipe.load import from_plain
 from mtlcli.recipe.schema import PARTS, Recipe, Spec
 from mtlcli.workflows import unlabelled_checks
+from mtlcli.workflows.class_lists import agreed
 
 #: a column NAME_hidden holds labels of task NAME that are compared with and never learnt from.
 HIDDEN = "_hidden"
@@ -215,15 +216,7 @@ def _plan(name: str, recipe: Recipe, datasets: list[Dataset]) -> TaskPlan:
             where=", ".join(str(d.folder) for d in datasets),
             hint=f"the columns are: {known}; set tasks.{name}.column",
         )
-    column = having[0].columns[source]
-    for other in having[1:]:
-        if other.columns[source].classes != column.classes:
-            raise DataError(
-                f"task {name!r}: {having[0].name} and {other.name} have different classes",
-                where=f"{', '.join(column.classes)} against "
-                f"{', '.join(other.columns[source].classes)}",
-                hint="rename the classes in one dataset.toml and its CSVs",
-            )
+    column = agreed(name, source, spec.classes, having)
     kind = spec.kind or column.kind
     options = registry.check("task kind", kind, spec.options, f"tasks.{name}")
     return TaskPlan(name, kind, source, replace(column, kind=kind), options)
