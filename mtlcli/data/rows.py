@@ -6,16 +6,19 @@ parent's memory, and touching an object's reference count would copy its page.
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mtlcli.data import maps
+from mtlcli.data import clips, maps
 from mtlcli.data.batch import Bad, Batch, Pixels
 from mtlcli.data.decode import read_reduced
 from mtlcli.data.geometry import Framing, Size, View, look_at, render, render_map
+from mtlcli.data.row_files import MapFiles as MapFiles
+from mtlcli.data.row_files import Paths
 from mtlcli.data.tables import Encoder, Labelled, as_seen, box_array, cells_of, label_arrays
 from mtlcli.data.transforms import Augment, Look
 from mtlcli.errors import DataError
@@ -31,58 +34,10 @@ _STRONG = 0x5354524F4E47  # random numbers of their own for the second views
 Request = tuple[int, np.ndarray]
 
 
-class Paths:
-    """Many paths in one buffer."""
-
-    def __init__(self, paths: Sequence[str]) -> None:
-        encoded = [os.fsencode(path) for path in paths]
-        self._text = b"".join(encoded)
-        self._ends = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
-
-    def __len__(self) -> int:
-        return len(self._ends) - 1
-
-    def __getitem__(self, index: int) -> str:
-        return os.fsdecode(self._text[self._ends[index] : self._ends[index + 1]])
-
-
-class MapFiles:
-    """One dense task's labels: a file per row.
-
-    :param paths: one per row; empty where the row is unlabelled.
-    :param column: how the files are stored.
-    """
-
-    def __init__(self, paths: Sequence[str], column: Column) -> None:
-        self.column = column
-        self.present = np.array([bool(path) for path in paths])
-        self._paths = Paths(paths)
-
-    def __len__(self) -> int:
-        return len(self._paths)
-
-    def path(self, index: int) -> str:
-        """Where the label of a row lies."""
-        return self._paths[index]
-
-    def read(self, index: int, height: int, width: int) -> np.ndarray:
-        """The label of a row whose picture has this height and width; blank where it has none.
-
-        :raises DataError: the file cannot be used, or has another size.
-        """
-        if not self.present[index]:
-            return maps.blank(self.column, height, width)
-        values = maps.read_map(self.path(index), self.column)
-        high, wide = values.shape[:2]
-        if (high, wide) != (height, width):
-            raise DataError(maps.wrong_size(self.path(index), (wide, high), (width, height)))
-        return values
-
-
 class Sample(NamedTuple):
     """A row, ready.
 
-    :param image: ``[3, H, W] uint8``.
+    :param image: ``[3, H, W] uint8``; of a clip of N frames ``[N, 3, H, W]``.
     :param maps: dense task → its label, ``[h, w]`` or ``[3, h, w]``.
     :param strong: a second, strongly changed view, as ``image``.
     :param mirrored: whether it is a mirror image.
@@ -163,28 +118,38 @@ class Rows:
 
         :raises DataError: the picture, its box or a label cannot be used.
         """
-        pixels, box = self._read(index)
+        frames, box = self._read(epoch, index)
+        pixels = frames[0]
         view = look_at(pixels, box, self.framing)
         size = self.framing.size_of(*pixels.shape[:2])
         if self.augment is None:
             labels = self._labels(index, pixels, view, (view.height, view.width))
-            return Sample(index, render(pixels, view, size), labels)
+            return Sample(index, self._rendered(frames, view, size), labels)
         look = self.augment.draw(self.seed, epoch, index)
         moved, size = self._seen(look, view, size)
         labels = self._labels(index, pixels, moved, size)
-        image = look.paint(render(pixels, moved, size))
-        strong = self._strong(epoch, index, pixels, view, mirrored=look.flip)
+        image = look.paint(self._rendered(frames, moved, size))
+        strong = self._strong(epoch, index, frames, view, mirrored=look.flip)
         return Sample(index, image, labels, strong, moved.flip)
 
     def _strong(
-        self, epoch: int, index: int, pixels: np.ndarray, view: View, *, mirrored: bool
+        self, epoch: int, index: int, frames: list[np.ndarray], view: View, *, mirrored: bool
     ) -> "Tensor | None":
         """The second, strongly changed view of a picture; a mirror image where the first is one."""
         if self.strong is None:
             return None
         look = self.strong.draw(self.seed ^ _STRONG, epoch, index)._replace(flip=mirrored)
-        moved, size = self._seen(look, view, self.framing.size_of(*pixels.shape[:2]))
-        return look.paint(render(pixels, moved, size))
+        moved, size = self._seen(look, view, self.framing.size_of(*frames[0].shape[:2]))
+        return look.paint(self._rendered(frames, moved, size))
+
+    def _rendered(self, frames: list[np.ndarray], view: View, size: Size) -> "Tensor":
+        """``[3, *size] uint8``, or ``[N, 3, *size]`` where the network sees clips."""
+        import torch
+
+        if self.framing.frames == 1:
+            return render(frames[0], view, size)
+        made = {id(pixels): render(pixels, view, size) for pixels in frames}
+        return torch.stack([made[id(pixels)] for pixels in frames])
 
     def _seen(self, look: Look, view: View, size: Size) -> tuple[View, Size]:
         """What training sees: a part of the view, or all of it, moved."""
@@ -207,17 +172,21 @@ class Rows:
             found[task] = torch.from_numpy(np.ascontiguousarray(ordered))
         return found
 
-    def _read(self, index: int) -> tuple[np.ndarray, list[float] | None]:
-        """The picture and its box, both reduced alike where the framing allows it."""
+    def _read(self, epoch: int, index: int) -> tuple[list[np.ndarray], list[float] | None]:
+        """The picture (or the frames seen of a clip) and the box, reduced alike where allowed."""
         box, path = self.box(index), self.path(index)
+        if self.framing.frames > 1 or clips.is_clip(path):
+            random = None if self.augment is None else (self.seed, epoch, index)
+            wanted = self.framing.sampling, self.framing.frames
+            return clips.read_frames(path, partial(clips.choose, *wanted, random=random)), box
         if not self.framing.reduced:
-            return read_reduced(path)[0], box
+            return [read_reduced(path)[0]], box
         extent = None
         if box is not None:
             extent = max(box[2] - box[0], box[3] - box[1]) * (1 + 2 * self.framing.margin)
         least = None if self.framing.size is None else min(self.framing.size)
         pixels, k = read_reduced(path, min_size=least, extent=extent)
-        return pixels, None if box is None else [x / k for x in box]
+        return [pixels], None if box is None else [x / k for x in box]
 
     def __getitem__(self, request: Request) -> list[Pixels]:
         """The pictures of a batch, apart where their sizes differ; runs in a worker process."""

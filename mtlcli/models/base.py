@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,7 @@ MakeFusion = Callable[[list[int], bool], Fusion]
 
 
 class MultiTaskNet(ABC, nn.Module):
-    """Images in, one output per task out; normalisation is the first operation.
+    """Images (or clips of them) in, one output per task out; normalisation is the first operation.
 
     Tensors are named ``backbones.<task>.``, ``fusions.<i>.``, ``shortcuts.<task>.``,
     ``heads.<task>.``: a single-task network is the case K = 1 and uses the same names.
@@ -32,6 +32,10 @@ class MultiTaskNet(ABC, nn.Module):
     :param std: of the input channels, in units of 0..1.
     :raises UsageError: a task has a name that PyTorch keeps for itself, such as ``type``.
     """
+
+    #: whether :meth:`features` takes clips ``[B, N, 3, H, W]`` itself; else their frames are looked
+    #: at one by one, and their last features averaged.
+    temporal: ClassVar[bool] = False
 
     def __init__(self, tasks: list[str], mean: Iterable[float], std: Iterable[float]) -> None:
         super().__init__()
@@ -60,17 +64,27 @@ class MultiTaskNet(ABC, nn.Module):
     def features(self, images: Tensor) -> dict[str, Tensor]:
         """Images ``[B, 3, H, W] uint8`` to each task's last features ``[B, C, h, w]``."""
 
+    def last_features(self, images: Tensor) -> dict[str, Tensor]:
+        """As :meth:`features`, of images ``[B, 3, H, W]`` or clips ``[B, N, 3, H, W] uint8``."""
+        if images.ndim == 4 or self.temporal:
+            return self.features(images)
+        frames = images.shape[1]
+        found = self.features(images.flatten(0, 1))
+        # tasks may share their features: each tensor is averaged once
+        means = {id(x): x.view(-1, frames, *x.shape[1:]).mean(1) for x in found.values()}
+        return {task: means[id(x)] for task, x in found.items()}
+
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Images ``[B, 3, H, W] uint8`` to one output per task."""
-        features = self.features(images)
+        """Images ``[B, 3, H, W]`` or clips ``[B, N, 3, H, W] uint8`` to one output per task."""
+        features = self.last_features(images)
         return {task: head(features[task]) for task, head in self.heads.items()}
 
     def embed(self, images: Tensor) -> dict[str, Tensor]:
-        """Images ``[B, 3, H, W] uint8`` to what each head's last layer reads, ``[B, D]``.
+        """Images or clips, as :meth:`forward`, to what each head's last layer reads, ``[B, D]``.
 
         :raises UsageError: a head answers for every pixel.
         """
-        features = self.features(images)
+        features = self.last_features(images)
         return {task: _image_head(task, h).embed(features[task]) for task, h in self.heads.items()}
 
     def answer(self, embeddings: Mapping[str, Tensor]) -> dict[str, Tensor]:

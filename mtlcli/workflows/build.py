@@ -26,8 +26,9 @@ from mtlcli.models.fusions.base import Fusion
 from mtlcli.recipe.schema import InputSpec, ModelSpec, Recipe, Spec, TrainSpec
 from mtlcli.regularisers.base import Regulariser
 from mtlcli.tasks.base import ImageTask, Task
-from mtlcli.workflows.checks import Ready, TaskPlan, plans_of, recipe_of, weighting_of
+from mtlcli.workflows.checks import Ready, TaskPlan, plans_of, recipe_of
 from mtlcli.workflows.class_lists import unlabel_others
+from mtlcli.workflows.unfit import weighting_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -195,6 +196,8 @@ def framing(look: InputSpec, margin: float) -> Framing:
         fit=look.fit,
         reduced=look.reduced,
         crop=None if look.crop is None else _sides(look.crop),
+        frames=look.frames,
+        sampling=look.sampling,
     )
 
 

@@ -1,20 +1,19 @@
 """What can be known about a recipe's data without torch: before downloads, before hours."""
 
 import csv
-import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mtlcli import console, registry
-from mtlcli.data import manifest
+from mtlcli.data import clips, manifest, video
 from mtlcli.data.manifest import Dataset
 from mtlcli.errors import DataError, UsageError
 from mtlcli.io.column import Column
 from mtlcli.recipe.load import from_plain
-from mtlcli.recipe.schema import PARTS, Recipe, Spec
-from mtlcli.workflows import unlabelled_checks
+from mtlcli.recipe.schema import PARTS, Recipe
+from mtlcli.workflows import unfit, unlabelled_checks
 from mtlcli.workflows.class_lists import agreed
 
 #: a column NAME_hidden holds labels of task NAME that are compared with and never learnt from.
@@ -106,18 +105,16 @@ def check(recipe: Recipe, splits: tuple[str, ...] = ("train", "val")) -> Ready:
         )
     if not recipe.tasks:
         raise UsageError("the recipe names no task", hint="add a table [tasks.NAME]")
-    _refuse_unfit_balancing(recipe)
     datasets = [manifest.load(folder) for folder in recipe.data]
     tasks = [_plan(name, recipe, datasets) for name in recipe.tasks]
-    _refuse_unfit_for_dense(recipe, tasks)
+    unfit.refuse(recipe, tasks)
     if recipe.completion.name == PARTS["completion"]:
         datasets = _with_labels(datasets, tasks)
     unlabelled_checks.check(recipe, tasks, len(datasets))
-    _refuse_unfit_heads(recipe, tasks)
     seen: dict[str, set[str]] = {task.source: set() for task in tasks}
     for dataset in datasets:
         for split in splits:
-            found = _check_split(dataset, split, tasks)
+            found = _check_split(dataset, split, tasks, recipe.input.frames)
             for source in found if split == "train" else ():
                 seen[source] |= found[source]
     if "train" in splits:
@@ -135,73 +132,15 @@ def _with_labels(datasets: list[Dataset], tasks: list[TaskPlan]) -> list[Dataset
     return kept
 
 
-def weighting_of(recipe: Recipe) -> Spec:
-    """The recipe's weighting; some aggregators bring one of their own."""
-    brought = registry.attribute("aggregator", recipe.aggregator.name, "weighting")
-    if brought and recipe.weighting.name == PARTS["weighting"]:
-        return Spec(name=brought)
-    return recipe.weighting
-
-
-def _refuse_unfit_balancing(recipe: Recipe) -> None:
-    """Methods that need what the recipe does not give them, or rule out what it asks for."""
-    name, spec = recipe.aggregator.name, recipe.train
-    of = functools.partial(registry.attribute, "aggregator", name)
-    brought = of("weighting")
-    if brought and weighting_of(recipe).name != brought:
+def _check_clips(dataset: Dataset, names: list[str], path: Path, frames: int) -> None:
+    """See that there are clips where clips are wanted, and what reads videos where there are."""
+    some = names[:: max(1, len(names) // _SAMPLE)]
+    if any(video.is_video(name) for name in some):
+        video.require()
+    if frames > 1 and not any(clips.is_clip(dataset.root / name) for name in some):
         raise UsageError(
-            f"aggregator = {name!r} is defined with weighting = {brought!r}, and the recipe has "
-            f"{recipe.weighting.name!r}",
-            hint="leave out weighting",
-        )
-    at_features = recipe.gradients == "features" or of("at_features", False)
-    if not at_features or name == PARTS["aggregator"]:
-        return
-    where = f"aggregator = {name!r} at the shared features"
-    if of("keeps_vectors", False) or of("estimates", 1) > 1:
-        raise UsageError(
-            f"{where} cannot be: it compares gradients of several batches, whose features differ",
-            hint='leave out gradients = "features"',
-        )
-    if spec.accumulate > 1:
-        raise UsageError(
-            f"{where} needs the whole batch at once, and train.accumulate cuts it into "
-            f"{spec.accumulate} parts", hint="set train.accumulate=1 and a smaller train.batch",
-        )  # fmt: skip
-    if spec.compile:
-        raise UsageError(f"{where} does not go with train.compile", hint="leave out train.compile")
-
-
-def _refuse_unfit_for_dense(recipe: Recipe, tasks: list[TaskPlan]) -> None:
-    """What the pictures may go through, and their dense labels cannot."""
-    dense = [task for task in tasks if task.column.dense]
-    if dense and recipe.input.reduced:
-        raise UsageError(
-            f"input.reduced does not go with the dense task {dense[0].name!r}, whose labels have "
-            "the pictures' own size", hint="leave out input.reduced",
-        )  # fmt: skip
-    if recipe.augment.rotate and any(task.column.encoding == "normals" for task in dense):
-        raise UsageError(
-            "augment.rotate would turn the pictures and not the normals in them",
-            hint="leave out augment.rotate",
-        )
-
-
-def _refuse_unfit_heads(recipe: Recipe, tasks: list[TaskPlan]) -> None:
-    """What is said of the heads of image-level tasks, or of their hidden layers."""
-    dense = [task.name for task in tasks if task.column.dense]
-    stitch = recipe.model.architecture.options.get("stitch", False) and len(tasks) > 1
-    what = "regularisers" if recipe.regularisers else "model.architecture.stitch"
-    if dense and (recipe.regularisers or stitch):
-        raise UsageError(
-            f"{what} works on heads with one vector per picture, and {dense[0]!r} answers for "
-            "every pixel", hint=f"leave out {what}",
-        )  # fmt: skip
-    bare = [task.name for task in tasks if not task.options.get("hidden")]
-    if stitch and bare:
-        raise UsageError(
-            f"model.architecture.stitch mixes the heads' hidden layers, and {bare[0]!r} has none",
-            hint=f"set tasks.{bare[0]}.hidden=128, or leave out model.architecture.stitch",
+            f"input.frames = {frames}, and {path} lists single pictures, such as {some[0]}",
+            hint="set input.frames=1; a clip is a folder of frames or a video file",
         )
 
 
@@ -242,7 +181,9 @@ def _warn_of_missing_classes(tasks: list[TaskPlan], seen: Mapping[str, set[str]]
             )
 
 
-def _check_split(dataset: Dataset, split: str, tasks: list[TaskPlan]) -> dict[str, set[str]]:
+def _check_split(
+    dataset: Dataset, split: str, tasks: list[TaskPlan], frames: int
+) -> dict[str, set[str]]:
     """See that the split is whole.
 
     :returns: label column → the different labels in its cells.
@@ -263,6 +204,7 @@ def _check_split(dataset: Dataset, split: str, tasks: list[TaskPlan]) -> dict[st
             known.add(row.get(column) or "")
     if not images:
         raise DataError(f"the {split} split is empty", where=path)
+    _check_clips(dataset, images, path, frames)
     _check_files(dataset, images, path, "pictures")
     for column, cells in labels.items():
         _check_files(dataset, cells, path, f"labels of {column}")
@@ -282,9 +224,9 @@ def _check_header(path: Path, header: list[str], dataset: Dataset, tasks: list[T
 def _check_files(dataset: Dataset, names: list[str], path: Path, what: str) -> None:
     """All of them where the first looks find one missing; else some of them have to do."""
     step = max(1, len(names) // _SAMPLE)
-    if all((dataset.root / name).is_file() for name in names[::step]):
+    if all((dataset.root / name).exists() for name in names[::step]):
         return
-    missing = [name for name in names if not (dataset.root / name).is_file()]
+    missing = [name for name in names if not (dataset.root / name).exists()]
     message = f"{len(missing)} of {len(names)} {what} are missing, first: {missing[0]}"
     if len(missing) > _TOLERATED * len(names):
         raise DataError(

@@ -1,12 +1,13 @@
 """``preview.jpg``: some rows of a dataset, with their dense labels in colours beside them."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtlcli.data import maps, preview
+from mtlcli.data import clips, maps, preview
 from mtlcli.data.decode import open_rgb
 from mtlcli.io.column import PRESENT, Column
 from mtlcli.tasks.colours import UNKNOWN, paint_classes, paint_ramp
@@ -39,7 +40,7 @@ def sheet(
     captions: list[Sequence[str]] = []
     for values in frame.sample(count, random_state=seed).astype(str).to_dict("records"):
         row = {str(key): str(value) for key, value in values.items()}
-        tiles.append(preview.tile(open_rgb(root / row["image"]), preview.crop_box(row, margin)))
+        tiles.append(preview.tile(_picture(root / row["image"]), preview.crop_box(row, margin)))
         words = preview.caption(row, plain)
         words += [line for name, column in many.items() for line in listed(name, column, row[name])]
         captions.append(words or [Path(row["image"]).name])
@@ -59,6 +60,16 @@ def listed(name: str, column: Column, cell: str) -> list[str]:
     most = _LINES * _TO_A_LINE
     lines = [", ".join(there[i : i + _TO_A_LINE]) for i in range(0, len(there[:most]), _TO_A_LINE)]
     return lines + ([f"and {len(there) - most} more"] if len(there) > most else [])
+
+
+def _picture(path: Path) -> "Image":
+    """The picture, or four frames of a clip side by side."""
+    from PIL import Image
+
+    if not clips.is_clip(path):
+        return open_rgb(path)
+    four = clips.read_frames(path, partial(clips.choose, "spread", 4))
+    return Image.fromarray(clips.mosaic(np.stack(four)))
 
 
 def _nothing() -> "Image":
