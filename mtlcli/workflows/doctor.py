@@ -17,6 +17,7 @@ _EXTRAS = {
     "tensorboard": ("tensorboard", "TensorBoard"),
     "scipy": ("mat", "reading imdb.mat"),
     "h5py": ("nyuv2", "reading NYUv2's labelled .mat"),
+    "av": ("video", "reading and writing video"),
 }
 
 
