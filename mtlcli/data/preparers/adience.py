@@ -30,7 +30,7 @@ class Adience(Faces):
     :param test: the fold that is test, 0 to 4; the usual figure is the mean over all five.
     :param val: the fold that is val.
     :param ages: exact takes the eight published groups, and other ages are unlabelled; near gives
-        an age such as (38, 42), 35 or (8, 23) to the group that its middle lies in or next to,
+        an age such as (38, 42) or (8, 23) to the group that its middle lies in or next to,
         where one is nearest.
     :param faces: aligned (aligned/USER/landmark_aligned_face.*), faces
         (faces/USER/coarse_tilt_aligned_face.*), or the first that is there.
