@@ -6,6 +6,7 @@ their own moments, as in domain-specific batch norm (Chang et al., CVPR 2019); b
 are shared, so that the layers behind meet one and the same distribution.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -64,8 +65,8 @@ class DatasetNorms:
 
     def _grouped(self, index: Tensor) -> Groups:
         ordered, order = index.sort(stable=True)
-        datasets, sizes = torch.unique_consecutive(ordered, return_counts=True)
-        found = Groups(datasets.tolist(), sizes.tolist(), order, order.argsort())
+        counts = Counter(ordered.tolist())  # in the order of the datasets
+        found = Groups([*counts], [*counts.values()], order, order.argsort())
         wrong = [i for i in found.datasets if not _UNKNOWN <= i < self.datasets]
         if wrong:
             raise IndexError(f"there is no dataset {wrong[0]} among {self.datasets}")
