@@ -46,7 +46,8 @@ class Transfer(nn.Module):
             if other != task:
                 told.append(one.logits[rows].float().softmax(1) @ self.vectors[other])
         h = F.relu(_affine(torch.cat(told, 1), self.first[task]))
-        return _affine(h, self.last[task]) @ self.vectors[task].T
+        scores: Tensor = _affine(h, self.last[task]) @ self.vectors[task].T
+        return scores
 
     def answers(self, task: str, seen: Mapping[str, Seen], elements: int = 2**22) -> Tensor:
         """The scores of all rows, ``[N, C]``."""
@@ -71,18 +72,17 @@ def train(
         return
     optimiser = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=0.01)
     for _ in range(steps):
-        total = torch.zeros(())
         for task, rows in known.items():
             drawn = torch.randint(len(rows), (batch,), generator=generator).to(rows.device)
             score = net(task, seen, rows[drawn])
-            total = total.to(score) + F.cross_entropy(score, seen[task].targets[rows[drawn]])
-        optimiser.zero_grad()
-        total.backward()
+            loss: Tensor = F.cross_entropy(score, seen[task].targets[rows[drawn]])
+            torch.autograd.backward(loss)  # the sum of the tasks' gradients
         optimiser.step()
+        optimiser.zero_grad()
 
 
 def _start(rows: int, columns: int, generator: torch.Generator, like: Tensor) -> nn.Parameter:
-    """Normal numbers of variance 1 / ``rows``... on the device of ``like``."""
+    """Normal numbers of variance 1 / ``rows``, on the device of ``like``."""
     drawn = torch.randn(rows, columns, generator=generator) / rows**0.5
     return nn.Parameter(drawn.to(like.device))
 
