@@ -59,7 +59,8 @@ def _merge(best: tuple[Tensor, Tensor], rows: Tensor, found: tuple[Tensor, Tenso
     distance = distance.gather(1, order)
     distance[:, 1:][index[:, 1:] == index[:, :-1]] = torch.inf
     kept = distance.topk(best[0].shape[1], dim=1, largest=False)
-    best[0][rows] = index.gather(1, kept.indices)
+    itself = rows[:, None].expand_as(kept.values)
+    best[0][rows] = torch.where(kept.values.isinf(), itself, index.gather(1, kept.indices))
     best[1][rows] = kept.values
 
 

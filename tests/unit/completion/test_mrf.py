@@ -46,16 +46,13 @@ def graph(one: Seen, k: int) -> dict[tuple[int, int], float]:
 def ties(q: Field, t: str, s: str, smoothing: float) -> list[list[float]]:
     rows = len(q[t])
     alone = {u: [sum(r[c] for r in q[u]) / rows for c in range(len(q[u][0]))] for u in (t, s)}
-    return [
-        [
-            math.log(
-                (sum(q[t][i][y] * q[s][i][z] for i in range(rows)) + smoothing * alone[t][y] * alone[s][z])
-                / (rows + smoothing) / (alone[t][y] * alone[s][z])
-            )
-            for z in range(len(alone[s]))
-        ]
-        for y in range(len(alone[t]))
-    ]  # fmt: skip
+
+    def tie(y: int, z: int) -> float:
+        apart = alone[t][y] * alone[s][z]
+        both = sum(q[t][i][y] * q[s][i][z] for i in range(rows))
+        return math.log((both + smoothing * apart) / (rows + smoothing) / apart)
+
+    return [[tie(y, z) for z in range(len(alone[s]))] for y in range(len(alone[t]))]
 
 
 def by_loops(seen: dict[str, Seen], k: int, within: float, between: float, rounds: int) -> Field:

@@ -24,7 +24,7 @@ def test_from_the_same_start_as_scikit_learn(apart: float) -> None:
     theirs = GaussianMixture(
         3, covariance_type="diag", max_iter=300, tol=1e-9, reg_covar=1e-9,
         means_init=points[:3].numpy(), precisions_init=torch.ones(3, 4).numpy(),
-        weights_init=start.shares.numpy(),
+        weights_init=even.numpy(),
     ).fit(points.numpy())  # fmt: skip
     ours = improve(points, start, rounds=300, tolerance=1e-9)
     torch.testing.assert_close(ours.means, torch.tensor(theirs.means_), atol=1e-2, rtol=1e-2)
