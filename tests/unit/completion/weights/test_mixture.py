@@ -18,9 +18,8 @@ def clustered(count: int, seed: int = 0, apart: float = 3.0) -> Tensor:
 @pytest.mark.parametrize("apart", [0.7, 3.0])
 def test_from_the_same_start_as_scikit_learn(apart: float) -> None:
     points = clustered(200, apart=apart)
-    start = Mixture(
-        torch.full((3,), 1 / 3, dtype=torch.double), points[:3], torch.ones(3, 4).double()
-    )
+    even = torch.full((3,), 1 / 3, dtype=torch.double)
+    start = Mixture(even, points[:3], torch.ones(3, 4).double())
     theirs = GaussianMixture(
         3, covariance_type="diag", max_iter=300, tol=1e-9, reg_covar=1e-9,
         means_init=points[:3].numpy(), precisions_init=torch.ones(3, 4).numpy(),
