@@ -72,18 +72,17 @@ def train(
         return
     optimiser = torch.optim.AdamW(net.parameters(), lr=rate, weight_decay=0.01)
     for _ in range(steps):
-        total = torch.zeros(())
         for task, rows in known.items():
             drawn = torch.randint(len(rows), (batch,), generator=generator).to(rows.device)
             score = net(task, seen, rows[drawn])
-            total = total.to(score) + F.cross_entropy(score, seen[task].targets[rows[drawn]])
-        optimiser.zero_grad()
-        torch.autograd.backward(total)
+            loss: Tensor = F.cross_entropy(score, seen[task].targets[rows[drawn]])
+            torch.autograd.backward(loss)  # the sum of the tasks' gradients
         optimiser.step()
+        optimiser.zero_grad()
 
 
 def _start(rows: int, columns: int, generator: torch.Generator, like: Tensor) -> nn.Parameter:
-    """Normal numbers of variance 1 / ``rows``... on the device of ``like``."""
+    """Normal numbers of variance 1 / ``rows``, on the device of ``like``."""
     drawn = torch.randn(rows, columns, generator=generator) / rows**0.5
     return nn.Parameter(drawn.to(like.device))
 

@@ -73,7 +73,7 @@ def _bound(points: Tensor, cutoff: float) -> Tensor:
     pairs = torch.pdist(points)
     place = min(int(cutoff * len(pairs)), len(pairs) - 1)
     upper = order_statistic(pairs, cutoff)
-    lower = pairs.kthvalue(place).values if place else upper
+    lower = pairs.kthvalue(place).values if place else 0 * upper
     return ((upper + lower) / 2).square()
 
 

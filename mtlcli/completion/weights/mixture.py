@@ -22,21 +22,21 @@ class Mixture:
     means: Tensor
     variances: Tensor
 
-    def log_joint(self, points: Tensor) -> Tensor:
-        """log π_k N(x | μ_k, Σ_k) of ``points`` ``[n, D]``: ``[n, k]``."""
+    def log_joint(self, points: Tensor, squares: Tensor) -> Tensor:
+        """log π_k N(x | μ_k, Σ_k) of ``points`` ``[n, D]`` and their squares: ``[n, k]``."""
         precise = 1 / self.variances
         quadratic = (
-            points.square() @ precise.T
+            squares @ precise.T
             - 2 * points @ (self.means * precise).T
             + (self.means.square() * precise).sum(1)
         )
         constant = self.variances.log().sum(1) + points.shape[1] * math.log(2 * math.pi)
         return self.shares.log() - (quadratic + constant) / 2
 
-    def assign(self, points: Tensor, elements: int = 2**22) -> Tensor:
+    def assign(self, points: Tensor, elements: int = 2**20) -> Tensor:
         """The most likely Gaussian of each row of ``points`` ``[n, D]``: ``[n] int64``."""
-        parts = blocks(points, points.shape[1], elements)
-        return torch.cat([self.log_joint(part.double()).argmax(1) for part in parts])
+        parts = (part.double() for part in blocks(points, points.shape[1], elements))
+        return torch.cat([self.log_joint(part, part.square()).argmax(1) for part in parts])
 
 
 def fit(points: Tensor, count: int, generator: torch.Generator) -> Mixture:
@@ -46,7 +46,8 @@ def fit(points: Tensor, count: int, generator: torch.Generator) -> Mixture:
     """
     double = points.double()
     nearest = closeness(double, spread_out(double, count, generator)).argmax(1)
-    return improve(double, _moments(double, torch.nn.functional.one_hot(nearest).double()))
+    shared = torch.nn.functional.one_hot(nearest).double()
+    return improve(double, moments(double, double.square(), shared))
 
 
 def spread_out(points: Tensor, count: int, generator: torch.Generator) -> Tensor:
@@ -54,9 +55,8 @@ def spread_out(points: Tensor, count: int, generator: torch.Generator) -> Tensor
 
     k-means++, Arthur & Vassilvitskii (SODA 2007).
     """
-    first = int(torch.randint(len(points), (1,), generator=generator))
-    chosen = [first]
-    far = (points - points[first]).square().sum(1)
+    chosen = [int(torch.randint(len(points), (1,), generator=generator))]
+    far = (points - points[chosen[0]]).square().sum(1)
     while len(chosen) < count and float(far.max()) > 0:
         chosen.append(int(torch.multinomial(far.cpu(), 1, generator=generator)))
         far = torch.minimum(far, (points - points[chosen[-1]]).square().sum(1))
@@ -67,11 +67,11 @@ def improve(
     points: Tensor, mixture: Mixture, *, rounds: int = 50, tolerance: float = 1e-3
 ) -> Mixture:
     """Expectation maximisation until the mean log-likelihood gains less than ``tolerance``."""
-    before = -math.inf
+    before, squares = -math.inf, points.square()
     for _ in range(rounds):
-        joint = mixture.log_joint(points)
+        joint = mixture.log_joint(points, squares)
         likelihood = joint.logsumexp(1, keepdim=True)
-        mixture = _moments(points, (joint - likelihood).exp())
+        mixture = moments(points, squares, (joint - likelihood).exp())
         after = float(likelihood.mean())
         if after - before < tolerance:
             break
@@ -79,11 +79,13 @@ def improve(
     return mixture
 
 
-def _moments(points: Tensor, shared: Tensor) -> Mixture:
-    """The mixture of rows that belong to its Gaussians by the shares ``shared`` ``[n, k]``."""
+def moments(points: Tensor, squares: Tensor, shared: Tensor) -> Mixture:
+    """The mixture of rows that belong to its Gaussians by the shares ``shared`` ``[n, k]``.
+
+    Variances are at least a millionth of the rows' own.
+    """
     mass = shared.sum(0) + 1e-12
     means = shared.T @ points / mass[:, None]
-    squares = shared.T @ points.square() / mass[:, None]
-    floor = 1e-6 * points.var(0, correction=0).mean() + 1e-12
-    variances = (squares - means.square()).clamp(min=0) + floor
-    return Mixture(mass / mass.sum(), means, variances)
+    variances = (shared.T @ squares / mass[:, None] - means.square()).clamp(min=0)
+    floor = 1e-6 * (squares.mean() - points.mean(0).square().mean()).clamp(min=0) + 1e-12
+    return Mixture(mass / mass.sum(), means, variances + floor)
