@@ -32,9 +32,7 @@ def test_labels_are_the_names_of_the_levels(swim: Path, tmp_path: Path) -> None:
     made = Clips(swim, tmp_path)
     items = made.scan().items
     assert len(items) == 24
-    assert items[0] == Item(
-        "p1/crawl/0", {"identity": "p1", "action": "crawl"}, group="p1/crawl/0"
-    )
+    assert items[0] == Item("p1/crawl/0", {"identity": "p1", "action": "crawl"}, group="p1/crawl/0")
     columns = made.columns()
     assert columns["identity"].classes == ("p1", "p2", "p3")
     assert columns["action"].classes == ("crawl", "float")

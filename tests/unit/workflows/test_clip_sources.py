@@ -1,0 +1,70 @@
+"""What is a clip on the command line: videos, folders of frames, and folders of those."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from mtlcli.errors import DataError, MissingError, UsageError
+from mtlcli.workflows.clip_sources import expand_clips, frames_of
+
+
+@pytest.fixture
+def pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("b", "a", "deep/c"):
+        folder = tmp_path / "pool" / name
+        folder.mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(folder / "0.png")
+    (tmp_path / "pool" / "empty").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "pool"
+
+
+def _names(*given: str) -> list[str]:
+    return [source.name for source in expand_clips(given, 8).items]
+
+
+def test_a_folder_of_frames_is_one_clip(pool: Path) -> None:
+    assert _names("pool/a") == ["pool/a"]
+
+
+def test_a_folder_of_clips_is_searched_in_depth(pool: Path) -> None:
+    assert _names("pool") == ["pool/a", "pool/b", "pool/deep/c"]
+
+
+def test_patterns_and_repetitions(pool: Path) -> None:
+    assert _names("pool/[ab]", "pool/a") == ["pool/a", "pool/b"]
+
+
+def test_what_is_no_clip_is_noted_beside_those_that_are(pool: Path) -> None:
+    found = expand_clips(["pool/a/0.png", "pool/empty", "gone", "pool/b"], 8)
+    assert [source.name for source in found.items] == ["pool/b"]
+    assert [(one.name, one.reason) for one in found.failed] == [
+        ("pool/a/0.png", "this is no clip, and the network looks at clips of 8 frames"),
+        ("pool/empty", "there is no clip in it: neither a video nor a picture"),
+        ("gone", "there is no such file or folder"),
+    ]
+
+
+def test_nothing_but_failures(pool: Path) -> None:
+    with pytest.raises(DataError, match="this is no clip") as caught:
+        expand_clips(["pool/a/0.png"], 8)
+    assert "a folder of frames" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("given", ["-", "https://x.org/a.mp4"])
+def test_neither_stdin_nor_addresses(pool: Path, given: str) -> None:
+    with pytest.raises(UsageError, match="a clip is not read from"):
+        expand_clips([given], 8)
+
+
+def test_a_video_without_pyav(pool: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (pool / "swim.mp4").touch()
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(MissingError, match="needs PyAV"):
+        expand_clips(["pool"], 8)
+
+
+def test_older_checkpoints_look_at_pictures() -> None:
+    assert frames_of({"recipe": {"input": {"size": 64}}}) == 1
+    assert frames_of({"recipe": {"input": {"frames": 15}}}) == 15
