@@ -18,7 +18,7 @@ from mtlcli.errors import UsageError
 from mtlcli.recipe import library, overrides
 from mtlcli.recipe.overrides import merge as merge
 from mtlcli.recipe.places import Source, place
-from mtlcli.recipe.schema import PARTS, Recipe, as_part, as_parts
+from mtlcli.recipe.schema import PARTS, Recipe, TaskSpec, as_part, as_parts
 from mtlcli.recipe.strict_yaml import parse as parse_yaml
 
 _HINT = "`mtl recipes show demo/nddr --resolved` shows every key with its value"
@@ -170,7 +170,8 @@ def _part_faults(kind: str, where: str, spec: Any, key: str) -> dict[str, str]:
     options = dict(_table(spec))
     name = options.pop(key, None)
     if kind == "task kind":
-        options.pop("column", None)
+        for own in TaskSpec.model_fields:
+            options.pop(own, None)
     if not isinstance(name, str) or not name:
         return {}
     return registry.faults(kind, name, options, where)
