@@ -32,7 +32,7 @@ from mtlcli.workflows.train import Start, train
 ALL = ["confidence", "density", "distribution"]
 METHODS: dict[str, dict[str, Any]] = {
     "none": {},
-    "distill": {"completion": "distill"},
+    "distill T=1": {"completion": {"name": "distill", "temperature": 1.0}},
     "distill T=2": {"completion": {"name": "distill", "temperature": 2.0}},
     "pseudo": {"completion": "pseudo"},
     **{

@@ -23,6 +23,26 @@ def sources_for(model: Path, given: Sequence[str]) -> Sources:
     return expand(given) if frames == 1 else expand_clips(given, frames)
 
 
+def film_of(model: Path, given: Sequence[str], camera: int | None) -> Path | int | None:
+    """The one video or camera that a network for pictures is to watch; None: pictures or clips.
+
+    :raises UsageError: nothing is given, or a camera and files.
+    :raises DataError: there is no such video.
+    """
+    if camera is not None and given:
+        raise UsageError(f"--camera {camera} and {given[0]}: watch one of them")
+    if camera is not None:
+        return camera
+    if not given:
+        raise UsageError("there is nothing to predict", hint="mtl predict photo.jpg")
+    clips_wanted = frames_of(checkpoint.read_header(model)) > 1
+    if len(given) > 1 or not video.is_video(given[0]) or clips_wanted:
+        return None
+    if not Path(given[0]).is_file():
+        raise DataError(f"{given[0]}: there is no such file")
+    return Path(given[0])
+
+
 def frames_of(header: dict[str, object]) -> int:
     """How many frames of a clip the network of a checkpoint looks at; 1: pictures."""
     recipe = header["recipe"]

@@ -145,17 +145,18 @@ class Lines:
 
     def add(self, record: Record) -> None:
         """Write a photo."""
-        self._write(record.plain())
+        self.write(record.plain())
 
     def add_failure(self, name: str, reason: str) -> None:
         """Write a photo that could not be read."""
-        self._write({"image": name, "error": reason})
+        self.write({"image": name, "error": reason})
 
     def close(self) -> None:
         """Nothing more will come."""
         self._file.close()
 
-    def _write(self, content: dict[str, Any]) -> None:
+    def write(self, content: dict[str, Any]) -> None:
+        """Write any object; it is a photo's where it does not name another schema."""
         line = json.dumps({"schema": SCHEMA, **content}, ensure_ascii=False)
         self._file.write(line + "\n")
 
