@@ -54,7 +54,7 @@ class ExcessMtl(Aggregator):
         squares = kept_rows(self.memory["squares"], names, gradients)
         found = torch.zeros(len(names), dtype=gradients.dtype, device=gradients.device)
         width = max(1, _PIECE // len(names))
-        pieces = zip(gradients.split(width, 1), squares.split(width, 1), strict=True)
+        pieces = zip(torch.split(gradients, width, 1), torch.split(squares, width, 1), strict=True)
         for gradient, held in pieces:
             square = gradient.square()
             found += (square * held.add_(square).add(1e-7).rsqrt_()).sum(1)

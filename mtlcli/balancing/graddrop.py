@@ -27,7 +27,7 @@ class GradDrop(Aggregator):
     def forward(self, gradients: Tensor, losses: dict[str, Tensor]) -> Tensor:
         width = max(1, _PIECE // len(gradients))
         drawn = torch.rand(gradients.shape[1], generator=self.moment.generator()).to(gradients)
-        pieces = zip(gradients.split(width, 1), drawn.split(width), strict=True)
+        pieces = zip(torch.split(gradients, width, 1), torch.split(drawn, width), strict=True)
         for piece, chance in pieces:  # what is between stays in the cache
             chance.copy_(self._kept(piece, chance))
         return drawn
