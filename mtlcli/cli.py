@@ -8,6 +8,7 @@ import typer
 from mtlcli import __version__, console
 from mtlcli.commands import (
     about,
+    affinity,
     compare,
     demo,
     evaluate,
@@ -41,8 +42,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 VERBS = (
-    demo, prepare, train, fuse, evaluate, compare, report, search, sweep, predict, import_,
-    recipes, about,
+    demo, prepare, train, affinity, fuse, evaluate, compare, report, search, sweep, predict,
+    import_, recipes, about,
 )  # fmt: skip
 for verb in VERBS:
     verb.register(app)
