@@ -42,9 +42,10 @@ class Seen:
         :param soft: b, likewise.
         :param logits: z̄; the teacher's where left out.
         """
-        free = (~self.labelled).float()
         answers = self.logits if logits is None else logits
-        return Supplement(answers.float(), hard * free, soft * free)
+        # not a product with 0: what is no number would stay so
+        a, b = (torch.where(self.labelled, 0.0, weight) for weight in (hard, soft))
+        return Supplement(answers.float(), a, b)
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,9 @@ class Completion(ABC):
         self, seen: Mapping[str, Seen], generator: torch.Generator
     ) -> dict[str, Supplement]:
         """The supplement of every task.
+
+        Nothing of it is differentiated. An online completion learns from the rows it is shown: with
+        several ranks, each from its own, unless it is shown all.
 
         :param seen: task → what the teacher says; all tasks have the same N rows, in one order.
         :param generator: for whatever is random (CPU).

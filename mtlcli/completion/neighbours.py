@@ -38,8 +38,9 @@ def nearest(
         found = [_among(points, part, index, k) for part in blocks(index, size, elements)]
         return torch.cat([f[0] for f in found]), torch.cat([f[1] for f in found])
     best = index[:, None].repeat(1, k), points.new_full((size, k), torch.inf)
+    levels = max(0, math.ceil(math.log2(size / leaf)))
     for _ in range(trees):
-        for rows in _leaves(points, math.ceil(math.log2(size / leaf)), generator):
+        for rows in _leaves(points, levels, generator):
             _merge(best, rows, _among(points, rows, rows, min(k, len(rows) - 1)))
     return best
 
