@@ -65,7 +65,7 @@ def test_awa1_writes_its_own_recipe(animals: Path, mtl: Run) -> None:
     result = mtl("prepare", "awa", "--root", animals)
     assert result.code == 0, result.err
     assert "mtl train-single data/awa/train-attributes.toml" in result.out
-    assert load.load("data/awa/train-attributes.toml").recipe.data == ["data/awa"]
+    assert load.load("data/awa/train-attributes.toml").recipe.data == ("data/awa",)
 
 
 def test_the_shipped_recipes_fit_what_is_made(animals: Path, mtl: Run) -> None:
