@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +32,9 @@ class MultiTaskNet(ABC, nn.Module):
     :param std: of the input channels, in units of 0..1.
     :raises UsageError: a task has a name that PyTorch keeps for itself, such as ``type``.
     """
+
+    #: whether single-task networks can be joined in it, as `mtl fuse` does.
+    joins: ClassVar[bool] = True
 
     def __init__(self, tasks: list[str], mean: Iterable[float], std: Iterable[float]) -> None:
         super().__init__()

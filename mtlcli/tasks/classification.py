@@ -1,7 +1,7 @@
 """One of C classes per image."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from mtlcli.errors import DataError
 from mtlcli.io.column import Column
 from mtlcli.registry import Count, Fraction
 from mtlcli.tasks.base import Direction, ImageTask, Labels, Metrics
-from mtlcli.tasks.heads import ImageHead
+from mtlcli.tasks.heads import image_head
 
 
 class ConfusionMetrics(Metrics):
@@ -46,7 +46,8 @@ class ConfusionMetrics(Metrics):
 class Classification(ImageTask):
     """One of C classes: softmax cross-entropy, accuracy.
 
-    :param hidden: width of a hidden layer in the head; 0 for none.
+    :param head: "relu", or "prelu": PReLU and batch norm after the hidden layer.
+    :param hidden: width of a hidden layer in the head; 0 for none (512 with "prelu").
     :param dropout: probability of dropout in the head.
     :param smoothing: label smoothing (Szegedy et al. 2016), 0..1.
     """
@@ -59,6 +60,7 @@ class Classification(ImageTask):
         name: str,
         column: Column,
         *,
+        head: Literal["relu", "prelu"] = "relu",
         hidden: Count = 0,
         dropout: Fraction = 0.0,
         smoothing: Fraction = 0.0,
@@ -71,10 +73,13 @@ class Classification(ImageTask):
                 hint="name at least two in dataset.toml, or choose another column",
             )
         self.classes = column.classes
-        self.hidden, self.dropout, self.smoothing = hidden, dropout, smoothing
+        self._head, self.hidden, self.dropout = head, hidden, dropout
+        self.smoothing = smoothing
 
     def head(self, channels: int) -> nn.Module:
-        return ImageHead(channels, len(self.classes), hidden=self.hidden, dropout=self.dropout)
+        return image_head(
+            self._head, channels, len(self.classes), hidden=self.hidden, dropout=self.dropout
+        )
 
     def encode(self, cells: Sequence[str]) -> Labels:
         index = {name: i for i, name in enumerate(self.classes)}

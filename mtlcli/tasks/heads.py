@@ -3,6 +3,8 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+PRELU_HIDDEN = 512  # width of the hidden layer of a PReLU head that says none
+
 
 class ImageHead(nn.Module):
     """Global average pooling, an optional hidden layer, and the last layer.
@@ -36,3 +38,39 @@ class ImageHead(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Features ``[B, channels, h, w]`` to ``[B, outputs]``."""
         return self.answer(self.embed(features))
+
+
+class PReLUHead(ImageHead):
+    """Global average pooling, a hidden layer, PReLU, batch norm, dropout, and the last layer.
+
+    The head of the Lightweight MTDNN. It drops nothing before its hidden layer, since the
+    architecture has done so.
+
+    :param hidden: width of the hidden layer.
+    """
+
+    def __init__(self, channels: int, outputs: int, *, hidden: int, dropout: float = 0.0) -> None:
+        super().__init__(channels, outputs, hidden=hidden, dropout=dropout)
+        self.slope = nn.PReLU(hidden, init=0.0)
+        self.norm = nn.BatchNorm2d(hidden)
+
+    def embed(self, features: Tensor) -> Tensor:
+        """Features ``[B, channels, h, w]`` to the hidden layer ``[B, hidden]``, before PReLU."""
+        assert self.hidden is not None
+        out: Tensor = self.hidden(F.adaptive_avg_pool2d(features, 1).flatten(1))
+        return out
+
+    def answer(self, embedding: Tensor) -> Tensor:
+        normed = self.norm(self.slope(embedding)[..., None, None]).flatten(1)
+        out: Tensor = self.last(self.dropout(normed))
+        return out
+
+
+def image_head(head: str, channels: int, outputs: int, *, hidden: int, dropout: float) -> ImageHead:
+    """The head a recipe names: ``relu`` or ``prelu``.
+
+    :param hidden: width of the hidden layer; 0: none, and with ``prelu`` its usual width.
+    """
+    if head == "prelu":
+        return PReLUHead(channels, outputs, hidden=hidden or PRELU_HIDDEN, dropout=dropout)
+    return ImageHead(channels, outputs, hidden=hidden, dropout=dropout)
