@@ -20,7 +20,7 @@ Bad = tuple[int, str]
 class Pixels:
     """The pictures of a batch that could be used, and the others' reasons.
 
-    :param images: ``[B, 3, H, W] uint8``.
+    :param images: ``[B, 3, H, W] uint8``; of clips of N frames ``[B, N, 3, H, W]``.
     :param index: their rows, ``[B] int64``.
     :param maps: dense task → its labels, ``[B, h, w, ...]``; h and w can differ from H and W.
     """
@@ -40,7 +40,7 @@ class Pixels:
 class Batch:
     """Pictures with their labels; B can be less than asked for where pictures are bad.
 
-    :param images: ``[B, 3, H, W] uint8``.
+    :param images: ``[B, 3, H, W] uint8``; of clips of N frames ``[B, N, 3, H, W]``.
     :param targets: per task ``[B, ...]``; anything where the weight is 0. Dense ones are
         ``[B, h, w]`` or ``[B, 3, h, w]``, with "unlabelled" in the pixels that are.
     :param weights: per task ``[B] float32``: 1 where the label is there, 0 where it is missing.

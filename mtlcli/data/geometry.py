@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
+from mtlcli.data.clips import Sampling
 from mtlcli.data.decode import MAX_PIXELS
 from mtlcli.errors import DataError
 
@@ -35,6 +36,8 @@ class Framing:
     :param reduced: decode large JPEGs at a fraction of their size (faster, slightly other pixels).
     :param crop: training sees parts of this size, cut out of the picture in the scale of ``size``;
         None: the whole.
+    :param frames: what the network sees of a clip; 1: a picture.
+    :param sampling: which frames these are, see :func:`mtlcli.data.clips.choose`.
     """
 
     size: Size | None
@@ -42,6 +45,8 @@ class Framing:
     fit: Fit = "crop"
     reduced: bool = False
     crop: Size | None = None
+    frames: int = 1
+    sampling: Sampling = "spread"
 
     def size_of(self, height: int, width: int) -> Size:
         """The input's size for a picture of this height and width."""

@@ -6,13 +6,14 @@ parent's memory, and touching an object's reference count would copy its page.
 
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mtlcli.data import maps
+from mtlcli.data import clips, maps
 from mtlcli.data.batch import Bad, Batch, Pixels
 from mtlcli.data.decode import read_reduced
 from mtlcli.data.geometry import Framing, Size, View, look_at, render, render_map
@@ -80,7 +81,7 @@ class MapFiles:
 class Sample(NamedTuple):
     """A row, ready.
 
-    :param image: ``[3, H, W] uint8``.
+    :param image: ``[3, H, W] uint8``; of a clip of N frames ``[N, 3, H, W]``.
     :param maps: dense task → its label, ``[h, w]`` or ``[3, h, w]``.
     """
 
@@ -147,16 +148,26 @@ class Rows:
 
         :raises DataError: the picture, its box or a label cannot be used.
         """
-        pixels, box = self._read(index)
+        frames, box = self._read(epoch, index)
+        pixels = frames[0]
         view = look_at(pixels, box, self.framing)
         size = self.framing.size_of(*pixels.shape[:2])
         if self.augment is None:
             labels = self._labels(index, pixels, view, (view.height, view.width))
-            return Sample(index, render(pixels, view, size), labels)
+            return Sample(index, self._rendered(frames, view, size), labels)
         look = self.augment.draw(self.seed, epoch, index)
         view, size = self._seen(look, view, size)
         labels = self._labels(index, pixels, view, size)
-        return Sample(index, look.paint(render(pixels, view, size)), labels)
+        return Sample(index, look.paint(self._rendered(frames, view, size)), labels)
+
+    def _rendered(self, frames: list[np.ndarray], view: View, size: Size) -> "Tensor":
+        """``[3, *size] uint8``, or ``[N, 3, *size]`` where the network sees clips."""
+        import torch
+
+        if self.framing.frames == 1:
+            return render(frames[0], view, size)
+        made = {id(pixels): render(pixels, view, size) for pixels in frames}
+        return torch.stack([made[id(pixels)] for pixels in frames])
 
     def _seen(self, look: Look, view: View, size: Size) -> tuple[View, Size]:
         """What training sees: a part of the view, or all of it, moved."""
@@ -179,17 +190,21 @@ class Rows:
             found[task] = torch.from_numpy(np.ascontiguousarray(ordered))
         return found
 
-    def _read(self, index: int) -> tuple[np.ndarray, list[float] | None]:
-        """The picture and its box, both reduced alike where the framing allows it."""
+    def _read(self, epoch: int, index: int) -> tuple[list[np.ndarray], list[float] | None]:
+        """The picture (or the frames seen of a clip) and the box, reduced alike where allowed."""
         box, path = self.box(index), self.path(index)
+        if self.framing.frames > 1 or clips.is_clip(path):
+            random = None if self.augment is None else (self.seed, epoch, index)
+            wanted = self.framing.sampling, self.framing.frames
+            return clips.read_frames(path, partial(clips.choose, *wanted, random=random)), box
         if not self.framing.reduced:
-            return read_reduced(path)[0], box
+            return [read_reduced(path)[0]], box
         extent = None
         if box is not None:
             extent = max(box[2] - box[0], box[3] - box[1]) * (1 + 2 * self.framing.margin)
         least = None if self.framing.size is None else min(self.framing.size)
         pixels, k = read_reduced(path, min_size=least, extent=extent)
-        return pixels, None if box is None else [x / k for x in box]
+        return [pixels], None if box is None else [x / k for x in box]
 
     def __getitem__(self, request: Request) -> list[Pixels]:
         """The pictures of a batch, apart where their sizes differ; runs in a worker process."""

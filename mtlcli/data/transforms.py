@@ -68,7 +68,7 @@ class Look(NamedTuple):
         )
 
     def paint(self, pixels: "Tensor") -> "Tensor":
-        """The colours changed as drawn, ``[3, S, S] uint8``."""
+        """The colours changed as drawn, ``[3, H, W] uint8``; of a clip ``[N, 3, H, W]`` alike."""
         if (self.brightness, self.contrast, self.saturation) != (1.0, 1.0, 1.0):
             pixels = recolour(pixels, self.brightness, self.contrast, self.saturation)
         return pixels if self.erase is None else wipe(pixels, self.erase)
@@ -166,11 +166,12 @@ def recolour(pixels: "Tensor", brightness: float, contrast: float, saturation: f
 
     With luma l = w·v: ``b (c (s v + (1 - s) l) + (1 - c) mean(l))``, which is affine in v.
 
-    :param pixels: ``[3, H, W] uint8``.
+    :param pixels: ``[3, H, W]`` or ``[N, 3, H, W] uint8``; one map for all frames of a clip.
     """
     import torch
 
-    flat = pixels.to(torch.float32, memory_format=torch.contiguous_format).view(3, -1)
+    channels = pixels.movedim(-3, 0)
+    flat = channels.to(torch.float32, memory_format=torch.contiguous_format).view(3, -1)
     grey = brightness * contrast * (1 - saturation)
     own = brightness * contrast * saturation
     matrix = [[grey * w + own * (i == j) for j, w in enumerate(_LUMA)] for i in range(3)]
@@ -178,17 +179,21 @@ def recolour(pixels: "Tensor", brightness: float, contrast: float, saturation: f
     offset = luma * (brightness * (1 - contrast)) + 0.5
     out = torch.addmm(offset.expand(3, 1), torch.tensor(matrix), flat).clamp_(0, 255)
     whole = out.numpy().astype(np.uint8)  # four times as fast as torch's conversion
-    return torch.from_numpy(whole).view(pixels.shape)
+    return torch.from_numpy(whole).view(channels.shape).movedim(0, -3)
 
 
 def wipe(pixels: "Tensor", erase: Erasure) -> "Tensor":
-    """Fill a rectangle with the picture's mean colour."""
+    """Fill a rectangle with the mean colour of the picture, or of all frames of a clip.
+
+    :param pixels: ``[3, H, W]`` or ``[N, 3, H, W] uint8``.
+    """
     import torch
 
-    height, width = pixels.shape[1:]
+    height, width = pixels.shape[-2:]
     left, top = round(erase.x * width), round(erase.y * height)
     right, bottom = left + round(erase.width * width), top + round(erase.height * height)
-    mean = pixels.float().mean(dim=(1, 2)).round().to(torch.uint8)
+    each = pixels.float().mean(dim=(-2, -1)).view(-1, 3)
+    mean = each.mean(dim=0).round().to(torch.uint8)
     out = pixels.clone()
-    out[:, top:bottom, left:right] = mean[:, None, None]
+    out[..., top:bottom, left:right] = mean[:, None, None]
     return out

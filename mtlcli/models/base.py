@@ -18,7 +18,7 @@ MakeFusion = Callable[[list[int], bool], Fusion]
 
 
 class MultiTaskNet(ABC, nn.Module):
-    """Images in, one output per task out; normalisation is the first operation.
+    """Images (or clips of them) in, one output per task out; normalisation is the first operation.
 
     Tensors are named ``backbones.<task>.``, ``fusions.<i>.``, ``shortcuts.<task>.``,
     ``heads.<task>.``: a single-task network is the case K = 1 and uses the same names.
@@ -35,6 +35,9 @@ class MultiTaskNet(ABC, nn.Module):
 
     #: whether single-task networks can be joined in it, as `mtl fuse` does.
     joins: ClassVar[bool] = True
+    #: whether :meth:`features` takes clips ``[B, N, 3, H, W]`` itself; else their frames are looked
+    #: at one by one, and their last features averaged.
+    temporal: ClassVar[bool] = False
 
     def __init__(self, tasks: list[str], mean: Iterable[float], std: Iterable[float]) -> None:
         super().__init__()
@@ -63,9 +66,19 @@ class MultiTaskNet(ABC, nn.Module):
     def features(self, images: Tensor) -> dict[str, Tensor]:
         """Images ``[B, 3, H, W] uint8`` to each task's last features ``[B, C, h, w]``."""
 
+    def last_features(self, images: Tensor) -> dict[str, Tensor]:
+        """As :meth:`features`, of images ``[B, 3, H, W]`` or clips ``[B, N, 3, H, W] uint8``."""
+        if images.ndim == 4 or self.temporal:
+            return self.features(images)
+        frames = images.shape[1]
+        found = self.features(images.flatten(0, 1))
+        # tasks may share their features: each tensor is averaged once
+        means = {id(x): x.unflatten(0, (-1, frames)).mean(1) for x in found.values()}
+        return {task: means[id(x)] for task, x in found.items()}
+
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Images ``[B, 3, H, W] uint8`` to one output per task."""
-        features = self.features(images)
+        """Images ``[B, 3, H, W]`` or clips ``[B, N, 3, H, W] uint8`` to one output per task."""
+        features = self.last_features(images)
         return {task: head(features[task]) for task, head in self.heads.items()}
 
     @contextmanager

@@ -39,7 +39,8 @@ def calibrate(net: MultiTaskNet, batches: Iterable[Tensor]) -> int:
 
     Eval outputs stay as they are, so one pass serves all norms, however deep.
 
-    :param batches: images ``[B, 3, H, W] uint8``; a few hundred images are enough.
+    :param batches: images ``[B, 3, H, W]`` or clips ``[B, N, 3, H, W] uint8``; a few hundred are
+        enough.
     :returns: the number of images.
     :raises DataError: there are none.
     """
@@ -69,7 +70,7 @@ def _run(net: MultiTaskNet, batches: Iterable[Tensor]) -> int:
     count = 0
     with eval_mode(net):
         for images in batches:
-            net.features(images.to(net.scale.device))
+            net.last_features(images.to(net.scale.device))
             count += len(images)
     return count
 

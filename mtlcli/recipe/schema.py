@@ -62,11 +62,7 @@ def _part(kind: str) -> BeforeValidator:
     return BeforeValidator(lambda value: as_part(value, PARTS[kind]))
 
 
-def _no_null(value: Any) -> Any:
-    return {} if value is None else value
-
-
-NoNull = BeforeValidator(_no_null)
+NoNull = BeforeValidator(lambda value: {} if value is None else value)
 
 
 class TaskSpec(_Table):
@@ -100,6 +96,10 @@ class InputSpec(_Strict):
     """How a picture without a box gets the proportions of ``size``."""
     reduced: bool = False
     """Decode big JPEGs at reduced size: faster, and not the same pixels."""
+    frames: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Of a clip, which is a folder of frames or a video; 1: a picture."""
+    sampling: Literal["spread", "start", "random"] = "spread"
+    """Which: spread over the clip, its first, or (training only) a random one of each segment."""
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     """Subtracted from the channels (R, G, B), in units of 0..1."""
     std: tuple[Positive, Positive, Positive] = (0.229, 0.224, 0.225)

@@ -149,6 +149,8 @@ def framing(look: InputSpec, margin: float) -> Framing:
         fit=look.fit,
         reduced=look.reduced,
         crop=None if look.crop is None else _sides(look.crop),
+        frames=look.frames,
+        sampling=look.sampling,
     )
 
 

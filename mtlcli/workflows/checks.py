@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mtlcli import console, registry
-from mtlcli.data import manifest
+from mtlcli.data import clips, manifest, video
 from mtlcli.data.manifest import Dataset
 from mtlcli.errors import DataError, UsageError
 from mtlcli.io.column import Column
@@ -106,9 +106,10 @@ def check(recipe: Recipe, splits: tuple[str, ...] = ("train", "val")) -> Ready:
     datasets = [manifest.load(folder) for folder in recipe.data]
     tasks = [_plan(name, recipe, datasets) for name in recipe.tasks]
     _refuse_unfit_for_dense(recipe, tasks)
+    _refuse_unfit_for_clips(recipe, tasks)
     for dataset in datasets:
         for split in splits:
-            _check_split(dataset, split, tasks)
+            _check_split(dataset, split, tasks, recipe.input.frames)
     return Ready(recipe, datasets, tasks)
 
 
@@ -164,6 +165,36 @@ def _refuse_unfit_for_dense(recipe: Recipe, tasks: list[TaskPlan]) -> None:
         )
 
 
+def _refuse_unfit_for_clips(recipe: Recipe, tasks: list[TaskPlan]) -> None:
+    """What pictures may go through, and clips cannot."""
+    if recipe.input.frames == 1:
+        return
+    said = f"input.frames = {recipe.input.frames}"
+    dense = [task.name for task in tasks if task.column.dense]
+    if dense:
+        raise UsageError(
+            f"{said} does not go with the dense task {dense[0]!r}, whose labels belong to one "
+            "picture", hint="leave out input.frames",
+        )  # fmt: skip
+    if recipe.input.reduced:
+        raise UsageError(
+            f"input.reduced does not go with {said}: frames are read whole",
+            hint="leave out input.reduced",
+        )
+
+
+def _check_clips(dataset: Dataset, names: list[str], path: Path, frames: int) -> None:
+    """See that there are clips where clips are wanted, and what reads videos where there are."""
+    some = names[:: max(1, len(names) // _SAMPLE)]
+    if any(video.is_video(name) for name in some):
+        video.require()
+    if frames > 1 and not any(clips.is_clip(dataset.root / name) for name in some):
+        raise UsageError(
+            f"input.frames = {frames}, and {path} lists single pictures, such as {some[0]}",
+            hint="set input.frames=1; a clip is a folder of frames or a video file",
+        )
+
+
 def _plan(name: str, recipe: Recipe, datasets: list[Dataset]) -> TaskPlan:
     spec = recipe.tasks[name]
     source = spec.column or name
@@ -197,7 +228,7 @@ def _rows(path: Path) -> Iterator[dict[str, str]]:
         raise DataError(f"the CSV cannot be read: {fault}", where=path) from None
 
 
-def _check_split(dataset: Dataset, split: str, tasks: list[TaskPlan]) -> None:
+def _check_split(dataset: Dataset, split: str, tasks: list[TaskPlan], frames: int) -> None:
     path = dataset.csv(split)
     if not path.is_file():
         raise DataError(f"dataset {dataset.name!r} has no split {split!r}", where=path)
@@ -211,6 +242,7 @@ def _check_split(dataset: Dataset, split: str, tasks: list[TaskPlan]) -> None:
             cells += filter(None, [row.get(column)])
     if not images:
         raise DataError(f"the {split} split is empty", where=path)
+    _check_clips(dataset, images, path, frames)
     _check_files(dataset, images, path, "pictures")
     for column, cells in labels.items():
         _check_files(dataset, cells, path, f"labels of {column}")
@@ -229,9 +261,9 @@ def _check_header(path: Path, header: list[str], dataset: Dataset, tasks: list[T
 def _check_files(dataset: Dataset, names: list[str], path: Path, what: str) -> None:
     """All of them where the first looks find one missing; else some of them have to do."""
     step = max(1, len(names) // _SAMPLE)
-    if all((dataset.root / name).is_file() for name in names[::step]):
+    if all((dataset.root / name).exists() for name in names[::step]):
         return
-    missing = [name for name in names if not (dataset.root / name).is_file()]
+    missing = [name for name in names if not (dataset.root / name).exists()]
     message = f"{len(missing)} of {len(names)} {what} are missing, first: {missing[0]}"
     if len(missing) > _TOLERATED * len(names):
         raise DataError(

@@ -9,13 +9,13 @@ from mtlcli import catalog, registry
 from mtlcli.errors import UsageError
 from mtlcli.io import checkpoint
 from mtlcli.recipe.load import from_plain, merge
-from mtlcli.recipe.schema import Recipe
+from mtlcli.recipe.schema import InputSpec, Recipe
 from mtlcli.workflows.checks import TaskPlan
 
 #: what a fused network is trained with unless told otherwise: half as long and at 0.4 of the
 #: rate, which is gentle to what is learned already, and faster where it is new.
 FINE_TUNE = {"fusion_lr": 10.0, "warmup": 0.5, "steps": 0, "best": ""}
-_SAME_LOOK = ("size", "crop", "mean", "std", "fit", "reduced")
+_SAME_LOOK = ("size", "crop", "mean", "std", "fit", "reduced", "frames", "sampling")
 _FUSED = "fused"
 #: what a fusion brings along: sluice networks have learned skip connections too.
 _WITH = {"sluice": {"shortcut": "mixture"}}
@@ -173,8 +173,9 @@ def _sources(fused: Parent) -> str:
 
 
 def _refuse_other_look(first: Parent, other: Parent) -> None:
-    mine, theirs = first.header["recipe"]["input"], other.header["recipe"]["input"]
-    pairs = [(key, mine.get(key), theirs.get(key)) for key in _SAME_LOOK]
+    usual = InputSpec().model_dump(mode="json")  # what older checkpoints do not say
+    mine, theirs = (usual | parent.header["recipe"]["input"] for parent in (first, other))
+    pairs = [(key, mine[key], theirs[key]) for key in _SAME_LOOK]
     pairs.append(("margin", first.header["margin"], other.header["margin"]))
     for key, one, two in pairs:
         if one != two:

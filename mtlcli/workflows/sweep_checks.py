@@ -9,7 +9,7 @@ from mtlcli.recipe.sweep import Sweep
 from mtlcli.workflows.sweep_jobs import Job
 
 #: parents must see the same pictures to be fused, and the fused network what its parents saw.
-_LOOK = ("size", "mean", "std", "fit", "reduced")
+_LOOK = ("size", "mean", "std", "fit", "reduced", "frames", "sampling")
 
 
 def refuse_other_look(parent: Job, recipe: Recipe) -> None:

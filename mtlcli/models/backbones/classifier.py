@@ -10,6 +10,7 @@ from mtlcli.models.backbones.base import Backbone, measure
 from mtlcli.models.backbones.dilation import dilate
 from mtlcli.models.backbones.families import Family, assemble, family
 from mtlcli.models.backbones.weights import imagenet, load_body
+from mtlcli.registry import Count
 
 _SMALL = 3  # pixels, the kernel of a small stem
 _WHOLE = 32  # the output stride that leaves a network as it is
@@ -27,8 +28,9 @@ class Classifier(Backbone):
         of the picture's size, for dense tasks; the late stages dilate in place of striding.
     :param cut: of EfficientNet B0 to B7: "block7a" ends after the first block of the last stage,
         so without its further blocks and the wide convolution that only classifying ImageNet needs.
+    :param depth: how many of its stages to keep, from the first; 0: all.
     :raises UsageError: an output stride below 32 of another network than a ResNet, or a cut of
-        another than an EfficientNet.
+        another than an EfficientNet, or a depth of more stages than there are.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Classifier(Backbone):
         stem: Literal["standard", "small"] = "standard",
         output_stride: Literal[8, 16, 32] = 32,
         cut: Literal["none", "block7a"] = "none",
+        depth: Count = 0,
     ) -> None:
         kind = family(name)
         _check_stride(name, kind, output_stride)
@@ -55,7 +58,8 @@ class Classifier(Backbone):
         if kind.dilates:
             dilate(stages, strides, output_stride)
             strides = [min(stride, output_stride) for stride in strides]
-        super().__init__(stages, channels, strides, list(kind.signed))
+        kept = _kept(name, len(stages), depth)
+        super().__init__(stages[:kept], channels[:kept], strides[:kept], list(kind.signed[:kept]))
 
 
 def _check_stride(name: str, kind: Family, output_stride: int) -> None:
@@ -64,6 +68,14 @@ def _check_stride(name: str, kind: Family, output_stride: int) -> None:
             f"{name} cannot have an output_stride of {output_stride}, only a ResNet can",
             hint="leave output_stride out, or take resnet50 or vgg16_lfov",
         )
+
+
+def _kept(name: str, stages: int, depth: int) -> int:
+    if depth > stages:
+        raise UsageError(
+            f"{name} has {stages} stages, not {depth}", hint="leave depth out for all of them"
+        )
+    return depth or stages
 
 
 def _check_cut(name: str, cut: str) -> None:

@@ -119,6 +119,21 @@ def test_only_an_efficientnet_b_is_cut(name: str) -> None:
         Classifier(name, cut="block7a")
 
 
+@pytest.mark.parametrize("name", ["resnet18", "shufflenet_v2_x0_5", "efficientnet_b0"])
+@pytest.mark.parametrize("depth", [1, 3])
+def test_a_shorter_network_is_the_beginning_of_the_whole(name: str, depth: int) -> None:
+    whole, short = Classifier(name).eval(), Classifier(name, depth=depth).eval()
+    short.load_state_dict({k: whole.state_dict()[k] for k in short.state_dict()})
+    x = torch.randn(1, 3, 64, 64)
+    torch.testing.assert_close(short.outputs(x), whole.outputs(x)[:depth])
+    assert short.channels == whole.channels[:depth] and len(short.signed) == depth
+
+
+def test_more_stages_than_there_are_are_refused() -> None:
+    with pytest.raises(UsageError, match="resnet18 has 5 stages, not 6"):
+        Classifier("resnet18", depth=6)
+
+
 def test_resnet_has_the_stages_of_the_paper() -> None:
     net = Classifier("resnet50")
     assert net.channels == [64, 256, 512, 1024, 2048]
