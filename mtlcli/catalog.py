@@ -108,6 +108,8 @@ PREPARERS: dict[str, str] = {
     "csv": "mtlcli.data.preparers.csv:Csv",
     "folder": "mtlcli.data.preparers.folder:Folder",
     "masks": "mtlcli.data.preparers.masks:Masks",
+    "clips": "mtlcli.data.preparers.clips:Clips",
+    "swimmers": "mtlcli.data.preparers.swimmers:Swimmers",
 }
 
 #: kind of part → its dict; the word is used in messages.

@@ -28,7 +28,8 @@ class Item(Generic[T]):
     """A picture whose views wait for a batch.
 
     :param key: whatever the caller wants back with the answers.
-    :param views: each ``[H, W, 3] uint8``; none where there is nothing to look at.
+    :param views: each ``[H, W, 3] uint8``, or a clip ``[T, H, W, 3]``; none where there is nothing
+        to look at.
     :param held: bytes of memory that ``key`` holds while it waits.
     """
 
@@ -78,14 +79,17 @@ class Predictor:
 
     @torch.inference_mode()
     def outputs(self, views: np.ndarray) -> dict[str, Tensor]:
-        """What the network says of views ``[N, H, W, 3] uint8``: float32, on its device."""
-        images = torch.from_numpy(views).permute(0, 3, 1, 2).to(self.device)
+        """What the network says of views ``[N, H, W, 3]`` or clips ``[N, T, H, W, 3] uint8``.
+
+        :returns: float32, on its device.
+        """
+        images = torch.from_numpy(views).movedim(-1, -3).to(self.device)
         with numbers.autocast(self.precision, self.device):
             outputs = self.net(images)
         return {name: outputs[name].float() for name in self.tasks}
 
     def predict(self, views: np.ndarray) -> list[Decoded]:
-        """Views ``[N, H, W, 3] uint8`` to N answers, one per view."""
+        """Views ``[N, H, W, 3]`` or clips ``[N, T, H, W, 3] uint8`` to N answers."""
         outputs = self.outputs(views)
         decoded = {name: task.decode(outputs[name]) for name, task in self.tasks.items()}
         return [{name: rows[i] for name, rows in decoded.items()} for i in range(len(views))]

@@ -18,7 +18,7 @@ class Cost:
     """Of one part.
 
     :param parameters: the number of weights.
-    :param macs: multiply-adds of convolutions and linear layers for one image.
+    :param macs: multiply-adds of convolutions and linear layers for one image or clip.
     """
 
     parameters: int
@@ -28,15 +28,18 @@ class Cost:
         return Cost(self.parameters + other.parameters, self.macs + other.macs)
 
 
-def summarise(net: MultiTaskNet, height: int, width: int) -> dict[str, Cost]:
+def summarise(net: MultiTaskNet, height: int, width: int, frames: int = 1) -> dict[str, Cost]:
     """The cost of each part that has parameters, for an image ``[3, height, width]``.
+
+    :param frames: where it is more than 1, for a clip ``[frames, 3, height, width]``.
 
     Only shapes are computed, so this takes milliseconds and touches no weight.
     """
     parameters = Counter[str]()
     for name, tensor in net.named_parameters():
         parameters[_part(name)] += tensor.numel()
-    macs = _macs(net, torch.empty(1, 3, height, width, dtype=torch.uint8, device="meta"))
+    shape = (3, height, width) if frames == 1 else (frames, 3, height, width)
+    macs = _macs(net, torch.empty(1, *shape, dtype=torch.uint8, device="meta"))
     order = [*PARTS, *sorted(parameters.keys() - set(PARTS))]
     return {part: Cost(parameters[part], macs[part]) for part in order if parameters[part]}
 

@@ -69,7 +69,7 @@ def fuse(plan: FusePlan, *, calibrate_on: Path | None = None, device: str = "aut
     chosen = build.pick_device(device)
     tasks = build.make_tasks(plan.tasks)
     folders = [calibrate_on] if calibrate_on else [Path(folder) for folder in plan.recipe.data]
-    size = build.input_size(plan.recipe.input)
+    size, frames = build.input_size(plan.recipe.input), plan.recipe.input.frames
     parents = [build.load_model(parent.path, chosen) for parent in plan.parents]
     _refuse_unequal_depth(parents)
     net = build.make_net(plan.recipe.model, tasks, plan.recipe.input, pretrained=False)
@@ -77,14 +77,14 @@ def fuse(plan: FusePlan, *, calibrate_on: Path | None = None, device: str = "aut
     net = net.to(chosen).eval()
     calibrated = 0
     if calibrate_on is not None:
-        count = _at_most(_CALIBRATION_IMAGES, size)
+        count = _at_most(_CALIBRATION_IMAGES, size, frames)
         calibrated = calibrate(net, _images(plan, folders, "train", count))
     source, images = _proof_images(plan, folders)
     images = [part.to(chosen) for part in images]
     return Fused(
         net=net,
-        cost=summarise(net, *size),
-        parents=[total(summarise(p.net, *size)) for p in parents],
+        cost=summarise(net, *size, frames),
+        parents=[total(summarise(p.net, *size, frames)) for p in parents],
         proofs=[
             _prove(net, p.net, task, images)
             for p, task in zip(parents, tasks.values(), strict=True)
@@ -163,20 +163,21 @@ def _images(plan: FusePlan, folders: list[Path], split: str, limit: int) -> Iter
         yield batch.images
 
 
-def _at_most(images: int, size: tuple[int, int]) -> int:
-    """So many pictures, fewer where they are large."""
-    return max(2, min(images, images * _USUAL // (size[0] * size[1])))
+def _at_most(images: int, size: tuple[int, int], frames: int) -> int:
+    """So many pictures (or clips), fewer where they are large."""
+    return max(2, min(images, images * _USUAL // (size[0] * size[1] * frames)))
 
 
 def _proof_images(plan: FusePlan, folders: list[Path]) -> tuple[str, list[Tensor]]:
     """Where they are from, and batches of them; pictures in their own sizes do not make one."""
-    size = build.input_size(plan.recipe.input)
-    count = _at_most(_PROOF_IMAGES, size)
+    size, frames = build.input_size(plan.recipe.input), plan.recipe.input.frames
+    count = _at_most(_PROOF_IMAGES, size, frames)
     try:
         return "val", list(_images(plan, folders, "val", count))
     except MtlError as fault:  # the parents' data need not be here
         console.detail(f"the proof takes random images: {fault.what}")
-        images = torch.randint(0, 256, (count, 3, *size), dtype=torch.uint8)
+        shape = (3, *size) if frames == 1 else (frames, 3, *size)
+        images = torch.randint(0, 256, (count, *shape), dtype=torch.uint8)
         return "random", list(torch.split(images, _AT_ONCE))
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from mtlcli.data import clips
 from mtlcli.data.loader import eval_loader, train_loader
 from mtlcli.io.run_dir import RunDir
 from mtlcli.tasks.base import Task
@@ -60,8 +61,9 @@ def _draw_train_batch(run: RunDir, tasks: Mapping[str, Task], ready: Ready) -> N
 
 
 def _upright(images: torch.Tensor) -> np.ndarray:
-    """``[B, 3, S, S]`` to ``[B, S, S, 3]``."""
-    return images.permute(0, 2, 3, 1).numpy()
+    """``[B, 3, H, W]`` to ``[B, H, W, 3]``; of clips ``[B, N, 3, H, W]`` four frames as one."""
+    pixels = images.movedim(-3, -1).numpy()
+    return pixels if pixels.ndim == 4 else np.stack([clips.mosaic(clip) for clip in pixels])
 
 
 def _truth(task: Task, target: torch.Tensor) -> str:
@@ -128,10 +130,12 @@ def _draw_whole(
 
 def _small(images: torch.Tensor) -> list[np.ndarray]:
     """Each as ``[h, w, 3]``, reduced where it is much larger than it will be shown."""
-    side = max(images.shape[2:])
+    side = max(images.shape[-2:])
     if side > 2 * _SIDE:
-        size = [max(1, round(n * _SIDE / side)) for n in images.shape[2:]]
-        images = F.interpolate(images, size, mode="bilinear", antialias=True)
+        size = [max(1, round(n * _SIDE / side)) for n in images.shape[-2:]]
+        alone = images.flatten(0, -4)
+        small = F.interpolate(alone, size, mode="bilinear", antialias=True)
+        images = small.unflatten(0, images.shape[:-3])
     return list(_upright(images))
 
 

@@ -53,7 +53,7 @@ def _whole(there: manifest.Dataset) -> bool:
             return False
         with path.open(encoding="utf-8", newline="") as stream:
             if not all(
-                (there.root / row[name]).is_file()
+                (there.root / row[name]).exists()
                 for row in csv.DictReader(stream)
                 for name in ("image", *dense)
                 if row[name]

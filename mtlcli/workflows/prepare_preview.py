@@ -1,12 +1,13 @@
 """``preview.jpg``: some rows of a dataset, with their dense labels in colours beside them."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mtlcli.data import maps, preview
+from mtlcli.data import clips, maps, preview
 from mtlcli.data.decode import open_rgb
 from mtlcli.io.column import Column
 from mtlcli.tasks.colours import UNKNOWN, paint_classes, paint_ramp
@@ -37,7 +38,7 @@ def sheet(
     captions: list[Sequence[str]] = []
     for values in frame.sample(count, random_state=seed).astype(str).to_dict("records"):
         row = {str(key): str(value) for key, value in values.items()}
-        tiles.append(preview.tile(open_rgb(root / row["image"]), preview.crop_box(row, margin)))
+        tiles.append(preview.tile(_picture(root / row["image"]), preview.crop_box(row, margin)))
         captions.append(preview.caption(row, plain) or [Path(row["image"]).name])
         for name, column in dense.items():
             label = coloured(root / row[name], column) if row[name] else _nothing()
@@ -45,6 +46,16 @@ def sheet(
             captions.append([name if row[name] else f"{name} -"])
     together = 1 + len(dense)
     return preview.grid(tiles, captions, max(1, _COLUMNS // together) * together)
+
+
+def _picture(path: Path) -> "Image":
+    """The picture, or four frames of a clip side by side."""
+    from PIL import Image
+
+    if not clips.is_clip(path):
+        return open_rgb(path)
+    four = clips.read_frames(path, partial(clips.choose, "spread", 4))
+    return Image.fromarray(clips.mosaic(np.stack(four)))
 
 
 def _nothing() -> "Image":

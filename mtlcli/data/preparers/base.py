@@ -109,11 +109,11 @@ class Preparer(ABC):
         return None if self.root is None else self.root / item.image
 
     def make(self, item: Item) -> Item | Bad:
-        """Check (or write) one picture; runs in worker processes, so it must be picklable.
+        """Check (or write) one picture or clip; runs in worker processes, so it must be picklable.
 
-        Running it twice does nothing twice. The base class decodes the picture whole.
+        Running it twice does nothing twice. The base class decodes the picture, or all frames.
         """
-        from mtlcli.data.decode import check
+        from mtlcli.data.clips import check
 
         reason = check(self.image_root() / item.image)
         return Bad(item.image, reason) if reason else item
