@@ -10,7 +10,9 @@ from mtlcli.commands.options import Device, Json, Quiet, Verbose, examples
 Sources = Annotated[
     list[str],
     typer.Argument(
-        metavar="SOURCE...", help="Photos, folders, quoted patterns, .txt lists, - for stdin."
+        metavar="SOURCE...",
+        help="Photos, folders, quoted patterns, .txt lists, - for stdin; where the network looks "
+        "at clips: videos and folders of frames.",
     ),
 ]
 Model = Annotated[
@@ -93,11 +95,11 @@ def predict(
     verbose: Verbose = 0,
 ) -> None:
     """Say what a network sees in photographs, and save them with captions."""
+    from mtlcli.workflows.clip_sources import sources_for
     from mtlcli.workflows.model_search import find_model
-    from mtlcli.workflows.sources import expand
 
-    found = expand(sources)
     checkpoint = find_model(model)
+    found = sources_for(checkpoint, sources)
     from mtlcli.workflows import predict as workflow
 
     wishes = workflow.Wishes(

@@ -83,6 +83,11 @@ def _column(column: Column) -> str:
     return f"{column.kind}{span} {column.unit}".rstrip()
 
 
+def _frames(look_at: dict[str, Any]) -> str:
+    frames = look_at.get("frames", 1)
+    return "" if frames == 1 else f", clips of {frames} frames ({look_at['sampling']})"
+
+
 def _checkpoint(path: Path) -> dict[str, Any]:
     header = checkpoint.read_header(path)
     model, look_at = header["recipe"]["model"], header["recipe"]["input"]
@@ -101,7 +106,8 @@ def _checkpoint(path: Path) -> dict[str, Any]:
         },
         "fusion": model["fusion"]["name"] if fused and len(tasks) > 1 else "none",
         "tasks": tasks,
-        "input": f"{look_at['size']}×{look_at['size']}, margin {header['margin']:g}",
+        "input": f"{look_at['size']}×{look_at['size']}, margin {header['margin']:g}"
+        + _frames(look_at),
         "epochs": header.get("epochs", 0),
         "budget": header.get("budget", 0),
         "parents": {p["name"]: f"{p['path']}, {p['epochs']} epochs" for p in header["parents"]},

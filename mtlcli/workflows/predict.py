@@ -8,17 +8,21 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mtlcli import console
+from mtlcli.data import clips
 from mtlcli.data.decode import read_rgb
 from mtlcli.data.faces import Face, detector
+from mtlcli.data.geometry import Framing
 from mtlcli.errors import DataError, UsageError
 from mtlcli.io import checkpoint
 from mtlcli.workflows.checks import plans_of
+from mtlcli.workflows.clip_sources import frames_of
 from mtlcli.workflows.predict_files import Lines, Pictures, Record, Seen, Table
 from mtlcli.workflows.predict_maps import save_maps, save_numbers
 from mtlcli.workflows.predict_report import Report, close, count, say
@@ -65,12 +69,16 @@ class Wishes:
 
 @dataclass(frozen=True)
 class _Photo:
-    """A decoded picture on its way through the network."""
+    """A decoded picture on its way through the network.
+
+    :param clip: the frames that the network looks at, of which ``image`` is the middle one.
+    """
 
     source: Source
     image: np.ndarray
     faces: list[Face | None]
     seconds: float
+    clip: list[np.ndarray] | None = None
 
 
 @dataclass(frozen=True)
@@ -96,7 +104,8 @@ def predict(sources: Sources, model: Path, wishes: Wishes) -> Report:
     header = checkpoint.read_header(model)
     folder = _folder(wishes, sources)
     dense = any(plan.column.dense for plan in plans_of(header))
-    faces = header["images"] == "faces" and not wishes.whole and not dense
+    whole = wishes.whole or dense or frames_of(header) > 1  # a clip is not searched for faces
+    faces = header["images"] == "faces" and not whole
     find = detector(wishes.detector) if faces else None
     console.detail(f"model {model}")
     predictor = _load(model, wishes, dense)
@@ -109,7 +118,7 @@ def predict(sources: Sources, model: Path, wishes: Wishes) -> Report:
         pictures = Pictures(folder, sources.items, predictor.framing.margin)
         outputs = _Outputs(wishes, pictures, predictor.tasks, stack)
         outputs.add_failures(report.failed)
-        photos = _photos(sources, find, report.failed, outputs)
+        photos = _photos(sources, find, predictor.framing, report.failed, outputs)
         counter = stack.enter_context(console.progress("predicting", len(sources.items)))
         for seen in _seen(photos, predictor, wishes.batch):
             record = _record(seen, predictor.tasks)
@@ -157,6 +166,7 @@ def _describe(path: Path, header: dict[str, Any], tasks: list[str]) -> dict[str,
 def _photos(
     sources: Sources,
     find: Callable[[np.ndarray], list[Face]] | None,
+    framing: Framing,
     failed: list[Failure],
     outputs: "_Outputs",
 ) -> Iterator[_Photo]:
@@ -164,13 +174,21 @@ def _photos(
     for source in sources.items:
         began = time.perf_counter()
         try:
-            image = read_rgb(source.data)
+            clip = _clip(source, framing)
+            image = clip[len(clip) // 2] if clip else read_rgb(source.data)
             faces: list[Face | None] = [None] if find is None else list(find(image))
         except DataError as fault:
             failed.append(Failure(source.name, fault.what))
             outputs.add_failures(failed[-1:])
             continue
-        yield _Photo(source, image, faces, time.perf_counter() - began)
+        yield _Photo(source, image, faces, time.perf_counter() - began, clip)
+
+
+def _clip(source: Source, framing: Framing) -> list[np.ndarray] | None:
+    """The frames that are seen of a clip; None where the network looks at pictures."""
+    if framing.frames == 1 or isinstance(source.data, bytes):
+        return None
+    return clips.read_frames(source.data, partial(clips.choose, framing.sampling, framing.frames))
 
 
 def _seen(photos: Iterator[_Photo], predictor: "Predictor", batch: int) -> Iterator[_Seen]:
@@ -190,6 +208,8 @@ def _seen(photos: Iterator[_Photo], predictor: "Predictor", batch: int) -> Itera
 
 
 def _views(photo: _Photo, predictor: "Predictor") -> list[np.ndarray]:
+    if photo.clip is not None:
+        return [np.stack([predictor.view(frame, None) for frame in photo.clip])]
     return [predictor.view(photo.image, None if f is None else f.box) for f in photo.faces]
 
 

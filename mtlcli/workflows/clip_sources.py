@@ -1,0 +1,81 @@
+"""What `mtl predict` is given where the network looks at clips: each is one thing to say."""
+
+import glob
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from mtlcli.data import clips, video
+from mtlcli.errors import DataError, MtlError, UsageError
+from mtlcli.io import checkpoint
+from mtlcli.workflows.sources import Failure, Source, Sources, expand
+
+_FORM = "give a video, or a folder of frames"
+
+
+def sources_for(model: Path, given: Sequence[str]) -> Sources:
+    """Pictures or clips, as the network wants them; reads its header and no pixels.
+
+    :raises DataError, UsageError, MissingError: as :func:`mtlcli.workflows.sources.expand`, or
+        the checkpoint cannot be read.
+    """
+    frames = frames_of(checkpoint.read_header(model))
+    return expand(given) if frames == 1 else expand_clips(given, frames)
+
+
+def frames_of(header: dict[str, object]) -> int:
+    """How many frames of a clip the network of a checkpoint looks at; 1: pictures."""
+    recipe = header["recipe"]
+    assert isinstance(recipe, dict)
+    return int(recipe["input"].get("frames", 1))
+
+
+def expand_clips(given: Sequence[str], frames: int) -> Sources:
+    """List the clips: videos, folders of frames, and folders that hold such at any depth.
+
+    :raises DataError: nothing is left.
+    :raises UsageError: an address, or standard input.
+    :raises MissingError: there are videos, and PyAV is not installed.
+    """
+    found = Sources()
+    for text in given:
+        if text == "-" or re.match(r"[a-z]+://", text):
+            raise UsageError(f"a clip is not read from {text}", hint=_FORM)
+        paths = [Path(name) for name in sorted(glob.glob(text, recursive=True))]
+        for path in [Path(text)] if Path(text).exists() else paths:
+            listed = list(_clips(path))
+            found.items += [Source(str(clip), clip) for clip in listed]
+            if not listed:
+                found.failed.append(Failure(str(path), _why_not(path, frames)))
+        if not Path(text).exists() and not paths:
+            found.failed.append(Failure(text, "there is no such file or folder"))
+    found.items = list({source.name: source for source in found.items}.values())
+    if any(video.is_video(source.name) for source in found.items):
+        video.require()
+    if not found.items:
+        raise DataError(f"{found.failed[0].name}: {found.failed[0].reason}", hint=_FORM)
+    return found
+
+
+def _why_not(path: Path, frames: int) -> str:
+    if path.is_dir():
+        return "there is no clip in it: neither a video nor a picture"
+    return f"this is no clip, and the network looks at clips of {frames} frames"
+
+
+def _clips(path: Path) -> Iterator[Path]:
+    if video.is_video(path):
+        yield path
+    elif path.is_dir():
+        if _has_frames(path):
+            yield path
+        for inner in sorted(path.iterdir()):
+            if inner.is_dir() or video.is_video(inner):
+                yield from _clips(inner)
+
+
+def _has_frames(folder: Path) -> bool:
+    try:
+        return bool(clips.frame_paths(folder))
+    except MtlError:
+        return False
