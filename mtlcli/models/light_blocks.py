@@ -11,6 +11,11 @@ Scores = Literal["softmax", "sigmoid", "none"]
 _UNITS = 32  # of the additive attention
 
 
+def _exact(x: Tensor) -> torch.dtype:
+    """float32 in place of a half one."""
+    return torch.promote_types(x.dtype, torch.float32)
+
+
 class SpatialAttention(nn.Module):
     """The spatial half of CBAM (Woo et al., ECCV 2018): F · σ(f([mean_c F; max_c F])).
 
@@ -88,11 +93,12 @@ class Lstm(nn.Module):
         nn.init.ones_(self.inputs.bias[width : 2 * width])
 
     def forward(self, x: Tensor) -> Tensor:
-        """``[B, N, channels]`` to ``[B, N, width] float32``."""
-        h = c = x.new_zeros(len(x), self.recurrent.in_features, dtype=torch.float32)
+        """``[B, N, channels]`` to ``[B, N, width]``, at least float32, as the state within."""
+        exact = _exact(x)
+        h = c = x.new_zeros(len(x), self.recurrent.in_features, dtype=exact)
         steps: list[Tensor] = []
         for given in self.inputs(x).unbind(1):
-            i, f, g, o = (given + self.recurrent(h.to(x.dtype))).float().chunk(4, 1)
+            i, f, g, o = (given + self.recurrent(h.to(x.dtype))).to(exact).chunk(4, 1)
             c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
             h = torch.sigmoid(o) * torch.tanh(c)
             steps.append(h)
@@ -124,7 +130,7 @@ class FrameAttention(nn.Module):
     def weights(self, x: Tensor) -> Tensor:
         """``[B, N, width]`` to ``[B, N, N]``; rows sum to 1."""
         pairs = torch.tanh(self.asks(x).unsqueeze(2) + self.answers(x).unsqueeze(1))
-        scores = self.score(pairs).squeeze(3).float()
+        scores = self.score(pairs).squeeze(3).to(_exact(x))
         return (torch.sigmoid(scores) if self.squash else scores).softmax(2)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -223,3 +223,10 @@ def test_it_computes_in_bfloat16_about_the_same(light, shape: tuple[int, ...]) -
             rough = net(images)
     for task, out in exact.items():
         torch.testing.assert_close(rough[task].float(), out, rtol=0.1, atol=0.1)
+
+
+def test_it_computes_in_float64_where_its_weights_are(light, clips) -> None:
+    net = light().eval().double()
+    outputs = net(clips)
+    assert {out.dtype for out in outputs.values()} == {torch.float64}
+    torch.testing.assert_close(outputs["a"].float(), net.float()(clips)["a"], rtol=1e-4, atol=1e-5)
