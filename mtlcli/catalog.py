@@ -42,6 +42,7 @@ ARCHITECTURES: dict[str, str] = {
     "fused": "mtlcli.models.fused:Fused",
     "shared": "mtlcli.models.shared:Shared",
     "mtan": "mtlcli.models.mtan:Mtan",
+    "light": "mtlcli.models.light:Light",
 }
 
 TASKS: dict[str, str] = {

@@ -33,6 +33,8 @@ class MultiTaskNet(ABC, nn.Module):
     :raises UsageError: a task has a name that PyTorch keeps for itself, such as ``type``.
     """
 
+    #: whether single-task networks can be joined in it, as `mtl fuse` does.
+    joins: ClassVar[bool] = True
     #: whether :meth:`features` takes clips ``[B, N, 3, H, W]`` itself; else their frames are looked
     #: at one by one, and their last features averaged.
     temporal: ClassVar[bool] = False

@@ -1,7 +1,7 @@
 """Age in years, as a distribution over whole years that is decoded by its expectation (DEX)."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ from mtlcli.io.column import Column
 from mtlcli.registry import Count, Fraction, NonNegative
 from mtlcli.tasks.base import Direction, ImageTask, Labels, Metrics, histogram_median
 from mtlcli.tasks.completable import OverClasses
-from mtlcli.tasks.heads import ImageHead
+from mtlcli.tasks.heads import image_head
 from mtlcli.tasks.regression import encode_numbers
 
 _BIN = 0.01  # years; the median is exact to half of it
@@ -80,7 +80,8 @@ class Age(OverClasses, ImageTask):
     :param spread: standard deviation of the label distribution in years; 0 puts all on the nearest
         year, which makes the divergence the plain cross-entropy.
     :param expected: factor of the expectation's absolute error (per year) in the loss.
-    :param hidden: width of a hidden layer in the head; 0 for none.
+    :param head: "relu", or "prelu": PReLU and batch norm after the hidden layer.
+    :param hidden: width of a hidden layer in the head; 0 for none (512 with "prelu").
     :param dropout: probability of dropout in the head.
     """
 
@@ -97,6 +98,7 @@ class Age(OverClasses, ImageTask):
         high: int | None = None,
         spread: NonNegative = 2.0,
         expected: NonNegative = 0.1,
+        head: Literal["relu", "prelu"] = "relu",
         hidden: Count = 0,
         dropout: Fraction = 0.0,
     ) -> None:
@@ -108,10 +110,12 @@ class Age(OverClasses, ImageTask):
         #: the year of every class: index ↔ year is defined here and nowhere else.
         self.years = torch.arange(first, last + 1, dtype=torch.float32)
         self.spread, self.expected = spread, expected
-        self.hidden, self.dropout = hidden, dropout
+        self._head, self.hidden, self.dropout = head, hidden, dropout
 
     def head(self, channels: int) -> nn.Module:
-        return ImageHead(channels, len(self.years), hidden=self.hidden, dropout=self.dropout)
+        return image_head(
+            self._head, channels, len(self.years), hidden=self.hidden, dropout=self.dropout
+        )
 
     def encode(self, cells: Sequence[str]) -> Labels:
         """Ages outside ``low..high`` are taken as unlabelled."""

@@ -13,7 +13,7 @@ from mtlcli.io.column import Column
 from mtlcli.registry import Count, Fraction
 from mtlcli.tasks.base import Direction, ImageTask, Labels, Metrics
 from mtlcli.tasks.completable import OverClasses
-from mtlcli.tasks.heads import ImageHead
+from mtlcli.tasks.heads import image_head
 
 
 class ConfusionMetrics(Metrics):
@@ -47,7 +47,8 @@ class ConfusionMetrics(Metrics):
 class Classification(OverClasses, ImageTask):
     """One of C classes: softmax cross-entropy, accuracy.
 
-    :param hidden: width of a hidden layer in the head; 0 for none.
+    :param head: "relu", or "prelu": PReLU and batch norm after the hidden layer.
+    :param hidden: width of a hidden layer in the head; 0 for none (512 with "prelu").
     :param dropout: probability of dropout in the head.
     :param smoothing: label smoothing (Szegedy et al. 2016), 0..1.
     :param window: 3: the head begins with a 3x3 convolution whose outputs are averaged, in place of
@@ -63,6 +64,7 @@ class Classification(OverClasses, ImageTask):
         name: str,
         column: Column,
         *,
+        head: Literal["relu", "prelu"] = "relu",
         hidden: Count = 0,
         dropout: Fraction = 0.0,
         smoothing: Fraction = 0.0,
@@ -76,12 +78,12 @@ class Classification(OverClasses, ImageTask):
                 hint="name at least two in dataset.toml, or choose another column",
             )
         self.classes = column.classes
-        self.hidden, self.dropout, self.smoothing = hidden, dropout, smoothing
-        self.window = window
+        self._head, self.hidden, self.dropout = head, hidden, dropout
+        self.smoothing, self.window = smoothing, window
 
     def head(self, channels: int) -> nn.Module:
-        return ImageHead(
-            channels, len(self.classes),
+        return image_head(
+            self._head, channels, len(self.classes),
             hidden=self.hidden, dropout=self.dropout, window=self.window,
         )  # fmt: skip
 

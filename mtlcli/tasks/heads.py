@@ -4,6 +4,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+PRELU_HIDDEN = 512  # width of the hidden layer of a PReLU head that says none
+
 
 class ImageHead(nn.Module):
     """Global average pooling, an optional hidden layer, and the last layer.
@@ -72,3 +74,50 @@ def window_means(features: Tensor, side: int) -> Tensor:
         padded[..., i : i + h, j : j + w].mean((2, 3)) for i in range(side) for j in range(side)
     ]
     return torch.stack(taps, 2).flatten(1)
+
+
+class PReLUHead(ImageHead):
+    """Global average pooling, a hidden layer, PReLU, batch norm, dropout, and the last layer.
+
+    The head of the Lightweight MTDNN. It drops nothing before its hidden layer, since the
+    architecture has done so.
+
+    :param hidden: width of the hidden layer.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        outputs: int,
+        *,
+        hidden: int,
+        dropout: float = 0.0,
+        window: int = 1,
+    ) -> None:
+        super().__init__(channels, outputs, hidden=hidden, dropout=dropout, window=window)
+        self.slope = nn.PReLU(hidden, init=0.0)
+        self.norm = nn.BatchNorm2d(hidden)
+
+    def embed(self, features: Tensor) -> Tensor:
+        """Features ``[B, channels, h, w]`` to the hidden layer ``[B, hidden]``, before PReLU."""
+        assert self.hidden is not None
+        out: Tensor = self.hidden(window_means(features, self.window))
+        return out
+
+    def activate(self, embedding: Tensor) -> Tensor:
+        """PReLU and batch norm."""
+        normed: Tensor = self.norm(self.slope(embedding)[..., None, None])
+        return normed.flatten(1)
+
+
+def image_head(
+    head: str, channels: int, outputs: int, *, hidden: int, dropout: float, window: int = 1
+) -> ImageHead:
+    """The head a recipe names: ``relu`` or ``prelu``.
+
+    :param hidden: width of the hidden layer; 0: none, and with ``prelu`` its usual width.
+    :param window: as of :class:`ImageHead`.
+    """
+    made = PReLUHead if head == "prelu" else ImageHead
+    width = hidden or (PRELU_HIDDEN if head == "prelu" else 0)
+    return made(channels, outputs, hidden=width, dropout=dropout, window=window)

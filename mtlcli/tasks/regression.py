@@ -14,7 +14,7 @@ from mtlcli.io.column import Column
 from mtlcli.registry import Count, Fraction
 from mtlcli.tasks.base import Direction, ImageTask, Labels, Metrics
 from mtlcli.tasks.completable import Completable
-from mtlcli.tasks.heads import ImageHead
+from mtlcli.tasks.heads import image_head
 
 _LARGEST = float(np.finfo(np.float32).max)
 _NO_VARIATION = 1e-12  # of the sum of squares; what is smaller is rounding
@@ -80,7 +80,8 @@ class Regression(Completable, ImageTask):
     are known.
 
     :param loss: ``l1``, ``smooth_l1`` or ``l2``, of the scaled difference.
-    :param hidden: width of a hidden layer in the head; 0 for none.
+    :param head: "relu", or "prelu": PReLU and batch norm after the hidden layer.
+    :param hidden: width of a hidden layer in the head; 0 for none (512 with "prelu").
     :param dropout: probability of dropout in the head.
     """
 
@@ -94,6 +95,7 @@ class Regression(Completable, ImageTask):
         column: Column,
         *,
         loss: Literal["l1", "smooth_l1", "l2"] = "smooth_l1",
+        head: Literal["relu", "prelu"] = "relu",
         hidden: Count = 0,
         dropout: Fraction = 0.0,
     ) -> None:
@@ -103,10 +105,10 @@ class Regression(Completable, ImageTask):
             self.centre = (column.low + column.high) / 2
             self.scale = (column.high - column.low) / 2 or 1.0
         self._loss = {"l1": F.l1_loss, "smooth_l1": F.smooth_l1_loss, "l2": F.mse_loss}[loss]
-        self.hidden, self.dropout = hidden, dropout
+        self._head, self.hidden, self.dropout = head, hidden, dropout
 
     def head(self, channels: int) -> nn.Module:
-        return ImageHead(channels, 1, hidden=self.hidden, dropout=self.dropout)
+        return image_head(self._head, channels, 1, hidden=self.hidden, dropout=self.dropout)
 
     def encode(self, cells: Sequence[str]) -> Labels:
         return encode_numbers(self.name, cells)
