@@ -47,7 +47,7 @@ class Descent:
 def descend(problem: Convex, start: Point, *, tolerance: float, most: int) -> Descent:
     """Minimise F from ``start``; every step that is taken lowers it.
 
-    Ends where the gradient mapping is below ``tolerance · scale``, where rounding leaves no descent,
+    Ends where the gradient mapping is below ``tolerance · scale``, where rounding leaves no fall,
     or after ``most`` steps.
     """
     value = float(problem.value(start) + problem.penalty(start[0]))

@@ -56,12 +56,13 @@ class Hinge:
 
     :param features: X ``[N, D]`` for all attributes, or one ``[N, D]`` for each of the M.
     :param signs: y ``[N, M]``: +1, -1, or 0 where the label is missing.
-    :param weight: c, one factor for every label; 1 / N makes penalties independent of N.
+    :param weight: c, for every label or ``[N, M]``; 1 / (number of labels) makes the penalties
+        independent of that number.
     :raises UsageError: the shapes do not go together.
     """
 
     def __init__(
-        self, features: Tensor | Sequence[Tensor], signs: Tensor, weight: float = 1.0
+        self, features: Tensor | Sequence[Tensor], signs: Tensor, weight: Tensor | float = 1.0
     ) -> None:
         several = not isinstance(features, Tensor)
         self.features = torch.stack(list(features)) if several else features

@@ -38,7 +38,9 @@ def test_every_step_falls_and_the_end_is_optimal(step: float) -> None:
     problem, a, y = lasso(step)
     found = descend(problem, start(), tolerance=1e-9, most=5000)
     assert found.converged
-    assert all(later < earlier for earlier, later in zip(found.values, found.values[1:], strict=False))
+    assert all(
+        later < earlier for earlier, later in zip(found.values, found.values[1:], strict=False)
+    )
     v, b = found.point
     slope = a.T @ (a @ v - y)
     assert (slope[v == 0].abs() <= 0.3 + 1e-6).all()

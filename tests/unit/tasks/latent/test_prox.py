@@ -43,7 +43,7 @@ def test_group_norms_are_those_of_the_parts() -> None:
     values = drawn(0, 4, 5)
     found = group_norms(values, GROUPS)
     for group in range(3):
-        torch.testing.assert_close(found[:, group], values[:, GROUPS == group].norm(dim=1))
+        torch.testing.assert_close(found[:, group], values[:, group == GROUPS].norm(dim=1))
 
 
 def test_a_group_of_one_is_soft_thresholding() -> None:
@@ -56,7 +56,7 @@ def test_steps_may_differ_between_groups() -> None:
     steps = torch.tensor([0.1, 0.5, 0.1, 0.0, 0.5], dtype=torch.float64)
     found = shrink_groups(values, GROUPS, steps)
     for group, step in enumerate((0.1, 0.5, 0.0)):
-        mine = GROUPS == group
+        mine = group == GROUPS
         torch.testing.assert_close(found[:, mine], shrink_groups(values, GROUPS, step)[:, mine])
 
 

@@ -45,7 +45,7 @@ def test_the_filling_begins_with_the_groups_own_directions() -> None:
     weights, bias = trained()
     start = svd_start(weights, bias, GROUPS, 10)
     for group in (0, 1):
-        columns = weights[:, GROUPS == group]
+        columns = weights[:, group == GROUPS]
         filled = start.latents[:, 5:]
         solution = torch.linalg.lstsq(filled, columns).solution
         torch.testing.assert_close(filled @ solution, columns)
