@@ -49,6 +49,7 @@ TASKS: dict[str, str] = {
     "normals": "mtlcli.tasks.normals:Normals",
     "depth": "mtlcli.tasks.depth:Depth",
     "boundary": "mtlcli.tasks.boundary:Boundary",
+    "attributes": "mtlcli.tasks.attributes:Attributes",
 }
 
 WEIGHTINGS: dict[str, str] = {

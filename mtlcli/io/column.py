@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+#: in a cell of attributes: the attribute is there, it is not, nobody knows.
+PRESENT, ABSENT, GAP = "1", "0", "?"
+
 
 @dataclass(frozen=True)
 class Column:
@@ -18,6 +21,8 @@ class Column:
     :param encoding: how a dense label is stored as PNG: ``index`` (8 bits, an index into
         ``classes``), ``normals`` (RGB) or ``depth`` (16 bits, millimetres). Empty: the cell itself
         is the label.
+    :param groups: of attributes: the group of each of ``classes``, as many as those; empty where
+        there are none.
     """
 
     kind: str
@@ -27,6 +32,7 @@ class Column:
     unit: str = ""
     ignore: int | None = None
     encoding: str = ""
+    groups: tuple[str, ...] = ()
 
     @property
     def dense(self) -> bool:
@@ -40,4 +46,5 @@ class Column:
     @classmethod
     def from_plain(cls, values: Mapping[str, Any]) -> "Column":
         """The inverse of :meth:`plain`."""
-        return cls(**{**values, "classes": tuple(values.get("classes", ()))})
+        listed = {name: tuple(values.get(name, ())) for name in ("classes", "groups")}
+        return cls(**{**values, **listed})

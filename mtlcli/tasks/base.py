@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from mtlcli.io.column import Column
 
 Direction = Literal["min", "max"]
+#: what scores are of (attribute, group) → name → metric → value.
+Details = dict[str, dict[str, dict[str, float]]]
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,10 @@ class Metrics(ABC):
     @abstractmethod
     def compute(self) -> dict[str, float]:
         """The scores over all that was added; NaN where nothing was."""
+
+    def details(self) -> Details:
+        """Scores of the parts of a task, where it has some; `mtl eval` shows them."""
+        return {}
 
 
 def histogram_median(counts: Tensor, width: float) -> float:
