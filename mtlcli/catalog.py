@@ -96,7 +96,9 @@ COMPLETIONS: dict[str, str] = {
     "none": "mtlcli.completion.none:Nothing",
 }
 
-REGULARISERS: dict[str, str] = {}
+REGULARISERS: dict[str, str] = {
+    "latent_task": "mtlcli.regularisers.latent_task:LatentTask",
+}
 
 PREPARERS: dict[str, str] = {
     "imdb": "mtlcli.data.preparers.imdb:Imdb",

@@ -13,6 +13,7 @@ from mtlcli.commands import (
     evaluate,
     fuse,
     import_,
+    latent,
     predict,
     prepare,
     recipes,
@@ -41,7 +42,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 VERBS = (
-    demo, prepare, train, fuse, evaluate, compare, report, search, sweep, predict, import_,
+    demo, prepare, train, fuse, evaluate, compare, report, search, sweep, predict, latent, import_,
     recipes, about,
 )  # fmt: skip
 for verb in VERBS:

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -37,6 +38,7 @@ class MultiTaskNet(ABC, nn.Module):
         _check_names(tasks)
         self.tasks = tasks
         self.heads = nn.ModuleDict()
+        self.frozen: list[str] = []
         self._cuts: list[tuple[Tensor, Tensor]] | None = None
         # 0..255 → (x / 255 - mean) / std as one multiply-add; settings, not weights, so not saved
         scale = 1.0 / (255.0 * torch.tensor(list(std)))
@@ -63,6 +65,35 @@ class MultiTaskNet(ABC, nn.Module):
         """Images ``[B, 3, H, W] uint8`` to one output per task."""
         features = self.features(images)
         return {task: head(features[task]) for task, head in self.heads.items()}
+
+    def freeze(self, parts: Iterable[str]) -> None:
+        """These parts learn nothing from now on, and their batch norms keep what they know.
+
+        :param parts: names of modules, such as ``backbones`` or ``heads.age``.
+        :raises UsageError: there is no such part, or nothing would be left to learn.
+        """
+        self.frozen = list(parts)
+        known = dict(self.named_modules())
+        for name in self.frozen:
+            if name not in known or not name:
+                having = [
+                    child for child, module in self.named_children() if list(module.parameters())
+                ]
+                raise UsageError(
+                    f"train.freeze: the network has no part {name!r}",
+                    hint=f"it has {', '.join(having)}; also their parts, such as heads.{self.tasks[0]}",
+                )
+            known[name].requires_grad_(False)
+        if not any(parameter.requires_grad for parameter in self.parameters()):
+            raise UsageError("train.freeze leaves nothing to train", hint="freeze less")
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Self:
+        """Training mode, but for frozen parts."""
+        super().train(mode)
+        for name in self.frozen:
+            self.get_submodule(name).eval()
+        return self
 
     @contextmanager
     def cuts(self) -> Iterator[list[tuple[Tensor, Tensor]]]:

@@ -1,5 +1,6 @@
 """What W = L S is to minimise: squared hinge, group lasso on S, l1 and Frobenius norm on L."""
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -75,10 +76,11 @@ class Hinge:
         self.signs = signs.to(self.features)
         self.weight = weight * self.signs.abs()
 
-    @property
-    def width(self) -> int:
-        """D."""
-        return int(self.features.shape[-1])
+    def through(self, latents: Tensor) -> "Hinge":
+        """The same labels on what the latent tasks say, X_m L ``[N, K]``."""
+        made = copy.copy(self)
+        made.features = self.features @ latents
+        return made
 
     @property
     def attributes(self) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from mtlcli.tasks.latent.descent import Convex, Descent, descend
+from mtlcli.tasks.latent.descent import Convex, Descent, Point, descend
 from mtlcli.tasks.latent.objective import Factors, Problem
 from mtlcli.tasks.latent.prox import group_norms, shrink_groups, soft_threshold
 
@@ -25,9 +25,9 @@ class Effort:
     """
 
     tolerance: float = 1e-4
-    steps: int = 300
+    steps: int = 100
     rounds: int = 50
-    fall: float = 1e-5
+    fall: float = 1e-4
 
 
 @dataclass
@@ -45,28 +45,27 @@ def solve_shares(problem: Problem, start: Factors, effort: Effort) -> tuple[Fact
 
     ∂/∂s_m = Lᵀ ∂/∂w_m. The step of a group is the inverse of the largest ‖X_m L‖² in it.
     """
-    latents, data, groups = start.latents, problem.data, problem.groups
-    largest = _largest(lambda v: latents.T @ data.curvature(latents @ v), start.shares, each=True)
+    data, groups, mu = problem.data.through(start.latents), problem.groups, problem.penalties.mu
+    largest = _largest(data.curvature, start.shares, each=True)
     per_group = largest.new_zeros(int(groups.max()) + 1)
     per_group = per_group.scatter_reduce(0, groups, largest, "amax")
-    step = 1 / per_group[groups].clamp(min=_least(largest))
 
-    def gradient(at: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        value, slope, bias = data.gradient(latents @ at[0], at[1])
-        return value, (latents.T @ slope, bias)
+    def gradient(at: Point) -> tuple[Tensor, Point]:
+        value, *slopes = data.gradient(*at)
+        return value, (slopes[0], slopes[1])
 
     convex = Convex(
-        value=lambda at: data.value(latents @ at[0], at[1]),
+        value=lambda at: data.value(*at),
         gradient=gradient,
         penalty=lambda shares: problem.penalties.of_shares(shares, groups),
-        prox=lambda shares, by: shrink_groups(shares, groups, problem.penalties.mu * by),
-        steps=(step, _bias_steps(problem)),
+        prox=lambda shares, by: shrink_groups(shares, groups, mu * by),
+        steps=(1 / per_group[groups].clamp(min=_least(largest)), _bias_steps(problem)),
         scale=_scale(gradient((torch.zeros_like(start.shares), torch.zeros_like(start.bias)))[1]),
     )
     found = descend(
         convex, (start.shares, start.bias), tolerance=effort.tolerance, most=effort.steps
     )
-    return Factors(latents, *found.point), found
+    return Factors(start.latents, *found.point), found
 
 
 def solve_latents(problem: Problem, start: Factors, effort: Effort) -> tuple[Factors, Descent]:
@@ -81,10 +80,10 @@ def solve_latents(problem: Problem, start: Factors, effort: Effort) -> tuple[Fac
 
     largest = _largest(curvature, start.latents, each=False) + 2 * penalties.lam
 
-    def value(at: tuple[Tensor, Tensor]) -> Tensor:
+    def value(at: Point) -> Tensor:
         return data.value(at[0] @ shares, at[1]) + penalties.lam * at[0].square().sum()
 
-    def gradient(at: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def gradient(at: Point) -> tuple[Tensor, Point]:
         loss, slope, bias = data.gradient(at[0] @ shares, at[1])
         ridge = penalties.lam * at[0].square().sum()
         return loss + ridge, (slope @ shares.T + 2 * penalties.lam * at[0], bias)
@@ -193,7 +192,7 @@ def _bias_steps(problem: Problem) -> Tensor:
     return torch.where(total > 0, 1 / total.clamp(min=_least(total)), 1.0)
 
 
-def _scale(slope: tuple[Tensor, Tensor]) -> float:
+def _scale(slope: Point) -> float:
     return float(torch.stack([part.square().sum() for part in slope]).sum().sqrt())
 
 
