@@ -76,12 +76,10 @@ class MultiTaskNet(ABC, nn.Module):
         known = dict(self.named_modules())
         for name in self.frozen:
             if name not in known or not name:
-                having = [
-                    child for child, module in self.named_children() if list(module.parameters())
-                ]
+                having = [child for child, part in self.named_children() if list(part.parameters())]
                 raise UsageError(
                     f"train.freeze: the network has no part {name!r}",
-                    hint=f"it has {', '.join(having)}; also their parts, such as heads.{self.tasks[0]}",
+                    hint=f"it has {', '.join(having)}, and in them such as heads.{self.tasks[0]}",
                 )
             known[name].requires_grad_(False)
         if not any(parameter.requires_grad for parameter in self.parameters()):

@@ -188,8 +188,7 @@ class TrainSpec(_Strict):
     last_bias_lr: NonNegative | None = None
     """Factor for the biases of the last layers; left out, ``last_lr``."""
     freeze: tuple[str, ...] = ()
-    """Parts that do not learn, such as ``backbones`` or ``heads.age``; batch norms in them keep
-    their statistics."""
+    """Parts that learn nothing, nor their batch norms: ``backbones``, ``heads.age``."""
     schedule: Literal["constant", "cosine", "poly", "step"] = "cosine"
     """How the learning rate falls."""
     power: NonNegative = 0.9
