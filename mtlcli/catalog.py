@@ -27,6 +27,7 @@ _CLASSIFIERS = (
 BACKBONES: dict[str, str] = {
     **dict.fromkeys(_CLASSIFIERS, "mtlcli.models.backbones.classifier:Classifier"),
     "vgg16_lfov": "mtlcli.models.backbones.vgg16_lfov:Vgg16Lfov",
+    "alexnet_fc": "mtlcli.models.backbones.alexnet_fc:AlexNetFc",
 }
 
 FUSIONS: dict[str, str] = {
@@ -107,6 +108,9 @@ PREPARERS: dict[str, str] = {
     "portraits": "mtlcli.data.preparers.portraits:Portraits",
     "rooms": "mtlcli.data.preparers.rooms:Rooms",
     "camvid": "mtlcli.data.preparers.camvid:CamVid",
+    "awa2": "mtlcli.data.preparers.awa:Awa",
+    "awa": "mtlcli.data.preparers.awa:Awa",
+    "clothing": "mtlcli.data.preparers.clothing:Clothing",
     "csv": "mtlcli.data.preparers.csv:Csv",
     "folder": "mtlcli.data.preparers.folder:Folder",
     "masks": "mtlcli.data.preparers.masks:Masks",

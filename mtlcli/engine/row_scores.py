@@ -19,27 +19,46 @@ from mtlcli.tasks.base import Task
 
 #: metric → value.
 Values = dict[str, float]
+#: places and numbers that are not 0.
+Found = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class RowSums:
+    """One sum of every row, without the zeros: a row adds to few bins of a long histogram.
+
+    :param row: of each number that is not 0, ``[K] int64``.
+    :param place: in the flattened sum, ``[K] int64``.
+    :param value: the numbers, ``[K] float64``.
+    :param shape: of the sum.
+    """
+
+    row: Tensor
+    place: Tensor
+    value: Tensor
+    shape: torch.Size
+
+    def total(self, counts: Tensor) -> Tensor:
+        """The sum over rows of which the nth is there ``counts[n]`` times."""
+        weights = self.value * counts[self.row]
+        return torch.bincount(self.place, weights, minlength=self.shape.numel()).view(self.shape)
 
 
 @dataclass(frozen=True)
 class RowScores:
     """One task's sums by row.
 
-    :param index: the rows, ``[N] int64``, in the order of the states.
-    :param states: name → ``[N, S] float64``.
-    :param shapes: name → the shape of one state.
+    :param index: the rows, ``[N] int64``, in the order of the sums.
+    :param states: name → every row's sum.
     """
 
     index: Tensor
-    states: dict[str, Tensor]
-    shapes: dict[str, torch.Size]
+    states: dict[str, RowSums]
 
     def score(self, task: Task, counts: Tensor) -> Values:
         """The metrics where row n is there ``counts[n]`` times, ``[N] float64``."""
         metrics = task.metrics()
-        metrics.state = {
-            name: (counts @ state).view(self.shapes[name]) for name, state in self.states.items()
-        }
+        metrics.state = {name: state.total(counts) for name, state in self.states.items()}
         return metrics.compute()
 
 
@@ -53,7 +72,7 @@ def row_scores(
 ) -> dict[str, RowScores]:
     """Score a network and keep every row's sums, in the order of the rows."""
     index: list[Tensor] = []
-    held: dict[str, list[dict[str, Tensor]]] = {name: [] for name in tasks}
+    held: dict[str, list[dict[str, Found]]] = {name: [] for name in tasks}
     with eval_mode(net):
         for batch in batches:
             index.append(batch.index)
@@ -67,13 +86,27 @@ def row_scores(
                     metrics = task.metrics()
                     one = slice(row, row + 1)
                     metrics.update(output[one], target[one], weight[one])
-                    held[name].append({k: v.cpu().clone() for k, v in metrics.state.items()})
+                    held[name].append({k: _found(v) for k, v in metrics.state.items()})
     rows = torch.cat(index)
     order = rows.argsort()
-    return {name: _joined(rows[order], states, order) for name, states in held.items()}
+    return {
+        name: RowScores(rows[order], _joined([found[i] for i in order.tolist()], tasks[name]))
+        for name, found in held.items()
+    }
 
 
-def _joined(rows: Tensor, states: list[dict[str, Tensor]], order: Tensor) -> RowScores:
-    names = list(states[0])
-    stacked = {k: torch.stack([s[k].double().flatten() for s in states])[order] for k in names}
-    return RowScores(rows, stacked, {k: states[0][k].shape for k in names})
+def _found(state: Tensor) -> Found:
+    """Where a row's sum is not 0, and what it is there."""
+    flat = state.double().flatten().cpu()
+    (place,) = flat.nonzero(as_tuple=True)
+    return place, flat[place]
+
+
+def _joined(found: list[dict[str, Found]], task: Task) -> dict[str, RowSums]:
+    made = {}
+    for name, state in task.metrics().state.items():
+        places, values = zip(*(row[name] for row in found), strict=True)
+        lengths = torch.tensor([len(place) for place in places])
+        rows = torch.arange(len(found)).repeat_interleave(lengths)
+        made[name] = RowSums(rows, torch.cat(places), torch.cat(values), state.shape)
+    return made

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -135,6 +136,23 @@ class Attributes(ImageTask):
             }
             for own, row in zip(there, likely, strict=True)
         ]
+
+    def told(self, target: Tensor) -> str:
+        there = [n for n, t in zip(self.classes, target.tolist(), strict=True) if t == 1]
+        more = f" +{len(there) - _NAMED}" if len(there) > _NAMED else ""
+        return ", ".join(there[:_NAMED]) + more or f"none of {len(self.classes)}"
+
+    def judged(self, decoded: dict[str, Any], target: Tensor) -> tuple[str, bool]:
+        likely = decoded["attributes"].items()
+        pairs = [(n, t, p >= 0.5) for (n, p), t in zip(likely, target.tolist(), strict=True)]
+        wrong = [n for n, t, said in pairs if t not in (UNKNOWN, said)]
+        return f"{len(wrong)} wrong: {', '.join(wrong)}" if wrong else "all right", bool(wrong)
+
+    def error(self, decoded: dict[str, Any], target: Tensor) -> float:
+        """The mean distance of the probabilities from what is so, without the gaps."""
+        likely = torch.tensor(list(decoded["attributes"].values()))
+        known = target != UNKNOWN
+        return float((likely - target.float())[known].abs().mean())
 
     def agreement(self, one: Tensor, two: Tensor) -> tuple[float, None]:
         return float(((one >= 0) == (two >= 0)).float().mean()), None

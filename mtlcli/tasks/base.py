@@ -134,3 +134,19 @@ class ImageTask(Task):
 
         :raises DataError: a cell that is neither empty nor of the task's form (value and row).
         """
+
+    def told(self, target: Tensor) -> str:
+        """A label in a few words, as :meth:`caption` tells an answer."""
+        classes = self.column.classes
+        return classes[int(target)] if classes else f"{float(target):g}"
+
+    def judged(self, decoded: dict[str, Any], target: Tensor) -> tuple[str, bool]:
+        """The label beside an answer in a few words, and whether the answer is plainly wrong."""
+        truth = self.told(target)
+        return f"is {truth}", decoded.get("label") not in (None, truth)
+
+    def error(self, decoded: dict[str, Any], target: Tensor) -> float:
+        """How wrong an answer is: the share of belief in what is not so, or a distance."""
+        if "label" in decoded:
+            return float(1 - decoded["probabilities"][self.told(target)])
+        return abs(float(decoded["value"]) - float(target))

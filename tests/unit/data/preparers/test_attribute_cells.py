@@ -1,0 +1,55 @@
+"""Cells of attributes, and CelebA's forty."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mtlcli.data.preparers.attribute_cells import (
+    CELEBA_NAMES,
+    celeba_cell,
+    celeba_column,
+    cell,
+    column_of,
+    grouped,
+)
+from mtlcli.errors import DataError
+from mtlcli.tasks.attributes import Attributes
+
+
+@settings(derandomize=True, deadline=None)
+@given(st.lists(st.sampled_from([True, False, None]), min_size=1, max_size=9))
+def test_a_cell_is_what_the_task_reads(values: list[bool | None]) -> None:
+    column = column_of({"all": " ".join(f"a{i}" for i in range(len(values)))})
+    labels = Attributes("a", column).encode([cell(values)])
+    wanted = [-1 if value is None else int(value) for value in values]
+    assert labels.values.tolist() == [wanted]
+
+
+def test_groups_follow_the_names_in_any_order() -> None:
+    assert grouped({"x": "a b", "y": "c"}, ["c", "a"]) == ("y", "x")
+    with pytest.raises(DataError, match="'smle' is no attribute that is known") as caught:
+        grouped({"mouth": "smile lips"}, ["smle"])
+    assert caught.value.hint == "did you mean smile?"
+
+
+def test_celeba_has_forty_names_in_its_order_and_groups() -> None:
+    column = celeba_column()
+    assert len(set(column.classes)) == len(column.groups) == 40
+    assert column.classes[:3] == ("5_o_Clock_Shadow", "Arched_Eyebrows", "Attractive")
+    assert column.classes[-1] == "Young" and column.classes[20] == "Male"
+    assert min(Counter(column.groups).values()) > 1
+    Attributes("celeba", column)
+
+
+def test_a_row_of_celeba_becomes_a_cell() -> None:
+    values = [1 if name in ("Male", "Young") else -1 for name in CELEBA_NAMES]
+    made = celeba_cell(values)
+    assert [n for n, sign in zip(CELEBA_NAMES, made, strict=True) if sign == "1"] == [
+        "Male", "Young",
+    ]  # fmt: skip
+    with pytest.raises(DataError, match="39 attributes, not 40"):
+        celeba_cell(values[1:])
+    with pytest.raises(DataError, match="Young is 0, neither 1 nor -1"):
+        celeba_cell([*values[:-1], 0])
