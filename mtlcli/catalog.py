@@ -28,6 +28,8 @@ BACKBONES: dict[str, str] = {
     **dict.fromkeys(_CLASSIFIERS, "mtlcli.models.backbones.classifier:Classifier"),
     "vgg16_lfov": "mtlcli.models.backbones.vgg16_lfov:Vgg16Lfov",
     "alexnet_fc": "mtlcli.models.backbones.alexnet_fc:AlexNetFc",
+    "vggface": "mtlcli.models.backbones.vggface:VggFace",
+    "mini_xception": "mtlcli.models.backbones.mini_xception:MiniXception",
 }
 
 FUSIONS: dict[str, str] = {
@@ -99,6 +101,10 @@ COMPLETIONS: dict[str, str] = {
 
 REGULARISERS: dict[str, str] = {
     "latent_task": "mtlcli.regularisers.latent_task:LatentTask",
+    "l21": "mtlcli.regularisers.l21:L21",
+    "nuclear": "mtlcli.regularisers.nuclear:Nuclear",
+    "low_rank": "mtlcli.regularisers.low_rank:LowRank",
+    "laplacian": "mtlcli.regularisers.laplacian:Laplacian",
 }
 
 PREPARERS: dict[str, str] = {

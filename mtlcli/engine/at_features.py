@@ -30,13 +30,18 @@ class AtFeatures(Way):
         maps, leaves = [a for a, _ in cuts], [b for _, b in cuts]
         behind = self._behind({**shares, "": idle}, leaves)
         pieces = {task: self._backward(share, leaves, behind) for task, share in shares.items()}
+        unbalanced = self._backward(idle, leaves, behind) if self.objective.regularisers else []
         rows = torch.stack([_flat(found, leaves) for found in pieces.values()])
-        faulty = not_finite(losses) or not_finite(dict(zip(losses, rows.sum(1), strict=True)))
+        sums = dict(zip(losses, rows.sum(1), strict=True))
+        faulty = self.faulty(losses, idle) or not_finite(sums)
         if faulty:
             return Found(losses, faulty)
         direction, found = self._mixed(rows, losses, pieces, leaves, behind, gram=gram)
         if found.faulty:
             return found
+        if unbalanced:
+            direction = direction + _flat(unbalanced, leaves)
+            self._add(unbalanced[len(leaves) :], behind)
         torch.autograd.backward(maps, _unflat(direction * self.scale, leaves))
         self._over_ranks()
         return found
@@ -87,6 +92,12 @@ class AtFeatures(Way):
             for task, gradient in users.items():
                 parameter.grad.add_(gradient, alpha=times[task] * self.scale)
         return direction, Found(losses, faulty, known, used, inner)
+
+    def _add(self, gradients: Sequence[Tensor | None], behind: list[nn.Parameter]) -> None:
+        """Add the penalties' gradients behind Z to the tasks'."""
+        for parameter, gradient in zip(behind, gradients, strict=True):
+            if gradient is not None and parameter.grad is not None:
+                parameter.grad.add_(gradient, alpha=self.scale)
 
     def _over_ranks(self) -> None:
         if self.world.size > 1:

@@ -63,11 +63,17 @@ class Way(ABC):
         :param gram: also note the inner products of the tasks' gradients.
         """
 
-    def forward(self, part: Batch, counts: Mapping[str, float]) -> tuple[dict[str, Tensor], Tensor]:
-        """One forward pass on the device."""
+    def forward(
+        self, part: Batch, counts: Mapping[str, float], parts: int = 1
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """One forward pass on the device.
+
+        :param parts: those that this rank's batch comes in.
+        """
+        share = 1.0 / (parts * self.world.size)
         batch = part.to(self.world.device)
         with numbers.autocast(self.precision, self.world.device):
-            losses, idle = self.module(batch.images, batch.targets, batch.weights, counts)
+            losses, idle = self.module(batch.images, batch.targets, batch.weights, counts, share)
         return losses, idle
 
     def whole(self, losses: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -76,6 +82,15 @@ class Way(ABC):
             return {}
         total = self.world.sum(torch.stack([loss.detach() for loss in losses.values()]))
         return dict(zip(losses, total, strict=True))
+
+    def faulty(self, losses: Mapping[str, Tensor], idle: Tensor) -> tuple[str, ...]:
+        """What is not finite of the losses over all ranks and, where there are any, the penalties.
+
+        :param idle: of this rank.
+        """
+        if not self.objective.regularisers:
+            return not_finite(losses)
+        return not_finite({**losses, "the regularisers": self.world.sum(idle.detach())})
 
     @property
     def scale(self) -> float:

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -93,6 +93,20 @@ class MultiTaskNet(ABC, nn.Module):
             self.get_submodule(name).eval()
         return self
 
+    def embed(self, images: Tensor) -> dict[str, Tensor]:
+        """Images ``[B, 3, H, W] uint8`` to what each head's last layer reads, ``[B, D]``.
+
+        :raises UsageError: a head answers for every pixel.
+        """
+        features = self.features(images)
+        return {task: _image_head(task, h).embed(features[task]) for task, h in self.heads.items()}
+
+    def answer(self, embeddings: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What :meth:`embed` gave to one output per task; both together are :meth:`forward`."""
+        return {
+            task: _image_head(task, h).answer(embeddings[task]) for task, h in self.heads.items()
+        }
+
     @contextmanager
     def cuts(self) -> Iterator[list[tuple[Tensor, Tensor]]]:
         """Inside, the graph is cut at the shared features: pairs of a map and its detached copy.
@@ -126,6 +140,16 @@ class MultiTaskNet(ABC, nn.Module):
     def last_layers(self) -> list[nn.Module]:
         """The last layer of each head; they too may learn at their own rate."""
         return [head.last for head in self.heads.values() if isinstance(head.last, nn.Module)]
+
+
+def _image_head(task: str, head: nn.Module) -> Any:
+    """A head with ``embed`` and ``answer``."""
+    if not hasattr(head, "embed"):
+        raise UsageError(
+            f"the head of {task} answers for every pixel and has no vector per image",
+            hint="leave out `regularisers`, or that task",
+        )
+    return head
 
 
 def _check_names(tasks: list[str]) -> None:

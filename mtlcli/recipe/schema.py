@@ -1,6 +1,5 @@
 """What a user may write in a recipe: every key, its meaning, its default; others are refused."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -13,6 +12,9 @@ from pydantic import (
     model_validator,
 )
 
+from mtlcli.recipe.parts import Spec as Spec
+from mtlcli.recipe.parts import as_part as as_part
+from mtlcli.recipe.parts import as_parts as as_parts
 from mtlcli.recipe.values import Crop, Enlarging, Fraction, NonNegative, Positive, Size
 
 #: kind of part → the one that is taken where a recipe names none.
@@ -34,28 +36,6 @@ class _Table(BaseModel):
 
 class _Strict(_Table):
     model_config = ConfigDict(extra="forbid")
-
-
-class Spec(BaseModel):
-    """A part of the catalog and its options: ``"resnet18"`` or ``{ name = "resnet18", … }``."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    name: str
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """Everything but the name; checked against the part's constructor."""
-        return dict(self.model_extra or {})
-
-
-def as_part(value: Any, default: str = "") -> Any:
-    """``"nddr"`` → ``{name: nddr}``; a table of options alone gets the default's name."""
-    if isinstance(value, str):
-        return {"name": value}
-    if default and isinstance(value, Mapping) and "name" not in value:
-        return {"name": default, **value}
-    return value
 
 
 def _part(kind: str) -> BeforeValidator:
@@ -267,6 +247,8 @@ class Recipe(_Strict):
     """How the gradients of the tasks become one; ``sum``: one backward pass for all."""
     gradients: Literal["parameters", "features"] = "parameters"
     """Where an aggregator sees them: at the shared parameters, or (cheap) the last features."""
+    regularisers: Annotated[tuple[Spec, ...], BeforeValidator(as_parts)] = ()
+    """Penalties beside the losses, each with its ``strength``; of image-level tasks."""
     train: TrainSpec = TrainSpec()
 
     @field_validator("data", mode="before")

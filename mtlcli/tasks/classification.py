@@ -1,7 +1,7 @@
 """One of C classes per image."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -49,6 +49,8 @@ class Classification(ImageTask):
     :param hidden: width of a hidden layer in the head; 0 for none.
     :param dropout: probability of dropout in the head.
     :param smoothing: label smoothing (Szegedy et al. 2016), 0..1.
+    :param window: 3: the head begins with a 3x3 convolution whose outputs are averaged, in place of
+        a linear layer on the averaged features.
     """
 
     kind = "classification"
@@ -62,6 +64,7 @@ class Classification(ImageTask):
         hidden: Count = 0,
         dropout: Fraction = 0.0,
         smoothing: Fraction = 0.0,
+        window: Literal[1, 3] = 1,
     ) -> None:
         super().__init__(name, column)
         if len(column.classes) < 2:
@@ -72,9 +75,13 @@ class Classification(ImageTask):
             )
         self.classes = column.classes
         self.hidden, self.dropout, self.smoothing = hidden, dropout, smoothing
+        self.window = window
 
     def head(self, channels: int) -> nn.Module:
-        return ImageHead(channels, len(self.classes), hidden=self.hidden, dropout=self.dropout)
+        return ImageHead(
+            channels, len(self.classes),
+            hidden=self.hidden, dropout=self.dropout, window=self.window,
+        )  # fmt: skip
 
     def encode(self, cells: Sequence[str]) -> Labels:
         index = {name: i for i, name in enumerate(self.classes)}

@@ -22,6 +22,7 @@ from mtlcli.models.base import MultiTaskNet
 from mtlcli.models.blank import blank
 from mtlcli.models.fusions.base import Fusion
 from mtlcli.recipe.schema import InputSpec, ModelSpec, Recipe, Spec, TrainSpec
+from mtlcli.regularisers.base import Regulariser
 from mtlcli.tasks.base import ImageTask, Task
 from mtlcli.workflows.checks import Ready, TaskPlan, plans_of, recipe_of, weighting_of
 
@@ -103,6 +104,14 @@ def make_balancer(recipe: Recipe, *, look_every: int = 0) -> Balancer:
         "aggregator", recipe.aggregator.name, names, options=recipe.aggregator.options
     )
     return Balancer(weighting, aggregator, recipe.gradients, look_every=look_every)
+
+
+def make_regularisers(recipe: Recipe) -> list[Regulariser]:
+    """The penalties beside the losses."""
+    return [
+        registry.build("regulariser", spec.name, list(recipe.tasks), options=spec.options)
+        for spec in recipe.regularisers
+    ]
 
 
 def make_rows(

@@ -106,6 +106,7 @@ def check(recipe: Recipe, splits: tuple[str, ...] = ("train", "val")) -> Ready:
     datasets = [manifest.load(folder) for folder in recipe.data]
     tasks = [_plan(name, recipe, datasets) for name in recipe.tasks]
     _refuse_unfit_for_dense(recipe, tasks)
+    _refuse_unfit_heads(recipe, tasks)
     for dataset in datasets:
         for split in splits:
             _check_split(dataset, split, tasks)
@@ -167,6 +168,24 @@ def _refuse_unfit_for_dense(recipe: Recipe, tasks: list[TaskPlan]) -> None:
         raise UsageError(
             "augment.rotate would turn the pictures and not the normals in them",
             hint="leave out augment.rotate",
+        )
+
+
+def _refuse_unfit_heads(recipe: Recipe, tasks: list[TaskPlan]) -> None:
+    """What is said of the heads of image-level tasks, or of their hidden layers."""
+    dense = [task.name for task in tasks if task.column.dense]
+    stitch = recipe.model.architecture.options.get("stitch", False) and len(tasks) > 1
+    what = "regularisers" if recipe.regularisers else "model.architecture.stitch"
+    if dense and (recipe.regularisers or stitch):
+        raise UsageError(
+            f"{what} works on heads with one vector per picture, and {dense[0]!r} answers for "
+            "every pixel", hint=f"leave out {what}",
+        )  # fmt: skip
+    bare = [task.name for task in tasks if not task.options.get("hidden")]
+    if stitch and bare:
+        raise UsageError(
+            f"model.architecture.stitch mixes the heads' hidden layers, and {bare[0]!r} has none",
+            hint=f"set tasks.{bare[0]}.hidden=128, or leave out model.architecture.stitch",
         )
 
 

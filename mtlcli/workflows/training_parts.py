@@ -162,7 +162,7 @@ def _trainer(
         net = net.to(memory_format=torch.channels_last)
     every = _look_every(spec, len(tasks), steps_per_epoch)
     balancer = build.make_balancer(ready.recipe, look_every=every).to(world.device)
-    objective = Objective(net, tasks)
+    objective = Objective(net, tasks, build.make_regularisers(ready.recipe))
     if spec.compile:
         # the compiled backward pass may be gone through once per task
         functorch_config.donated_buffer = False

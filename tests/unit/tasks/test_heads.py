@@ -37,3 +37,27 @@ def test_dropout_is_random_in_training_only() -> None:
     assert not head(features).equal(head(features))
     head.eval()
     assert head(features).equal(head(features))
+
+
+@pytest.mark.parametrize("hidden", [0, 5])
+def test_its_parts_in_order_are_the_head(hidden: int) -> None:
+    head = ImageHead(4, 3, hidden=hidden)
+    features = torch.randn(2, 4, 3, 3)
+    embedding = head.embed(features)
+    assert embedding.shape == (2, hidden or 4)
+    assert (embedding < 0).any()  # before a ReLU
+    assert head.answer(embedding).equal(head(features))
+    assert head.finish(head.activate(embedding)).equal(head(features))
+    assert head.first is (head.hidden if hidden else head.last)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (4, 4), (2, 5)])
+def test_a_window_is_a_convolution_whose_outputs_are_averaged(size: tuple[int, int]) -> None:
+    head = ImageHead(6, 3, window=3)
+    conv = nn.Conv2d(6, 3, 3, padding=1)
+    with torch.no_grad():
+        conv.weight.copy_(head.last.weight.view(3, 6, 3, 3))
+        conv.bias.copy_(head.last.bias)
+    features = torch.randn(2, 6, *size)
+    torch.testing.assert_close(head(features), conv(features).mean((2, 3)))
+    assert head.embed(features).shape == (2, 54)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mtlcli.errors import DataError, UsageError
+from mtlcli.io.column import Column
 from mtlcli.recipe.load import from_plain
 from mtlcli.workflows import checks
 from mtlcli.workflows.checks import TaskPlan, check, plans_of, recipe_of, reordered
@@ -93,8 +94,42 @@ def test_tasks_are_put_in_another_order(recipe: Recipe) -> None:
     assert reordered(turned, ["gender", "age"]) == ready
 
 
+@pytest.mark.parametrize("hidden", [0, 8])
+@pytest.mark.parametrize("tasks", [("gender",), ("gender", "age")])
+def test_a_stitch_needs_hidden_layers_where_there_are_several_tasks(
+    recipe: Recipe, tasks: tuple[str, ...], hidden: int
+) -> None:
+    architecture = {"name": "shared", "stitch": True}
+    changes = {f"tasks__{task}__hidden": hidden for task in tasks}
+    values = from_plain(recipe(*tasks, model__architecture=architecture, **changes))
+    if hidden == 0 and len(tasks) > 1:
+        with pytest.raises(UsageError, match="'gender' has none"):
+            check(values)
+    else:
+        assert len(check(values).tasks) == len(tasks)
+
+
+@pytest.mark.parametrize(
+    "change", [{"regularisers": "l21"}, {"model__architecture": {"name": "shared", "stitch": True}}]
+)
+def test_what_reads_one_vector_per_picture_refuses_dense_tasks(
+    recipe: Recipe, change: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    column = Column("segmentation", ("road", "sky"), encoding="index")
+    dense = TaskPlan("scene", "segmentation", "scene", column, {})
+    monkeypatch.setattr(checks, "_plan", lambda *_: dense)
+    with pytest.raises(UsageError, match="'scene' answers for every pixel"):
+        check(from_plain(recipe("gender", "age", **change)))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("change", ["train.epoch=3", "data=nowhere", "tasks.smile.kind=age"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "train.epoch=3", "data=nowhere", "tasks.smile.kind=age", "regularisers=l12",
+        "regularisers={name='l21', strength=-1}",
+    ],
+)  # fmt: skip
 def test_what_is_refused_is_refused_without_torch(
     recipe: Recipe, recipe_file: Callable[..., Path], workdir: Path, change: str
 ) -> None:
