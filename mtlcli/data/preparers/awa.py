@@ -21,13 +21,13 @@ PROPOSED = (
 _VAL = 0.2  # of the training classes, where classes are split
 
 _HOW = """Animals with Attributes is not here. Needed: AwA2-data.zip (37,322 pictures of 50 animals,
-  13 GB) from https://cvml.ista.ac.at/AwA2/, or AwA1, whose pictures are no longer given out.
-  Expected: DIR/classes.txt, predicates.txt, predicate-matrix-binary.txt, trainclasses.txt,
-  testclasses.txt and DIR/JPEGImages/antelope/antelope_10001.jpg …"""
+  13 GB) from https://cvml.ista.ac.at/AwA2/; AwA1 has the same form. Expected: DIR/classes.txt,
+  predicates.txt, predicate-matrix-binary.txt, trainclasses.txt, testclasses.txt and
+  DIR/JPEGImages/antelope/antelope_10001.jpg …"""
 
 
-class Awa(Preparer):
-    """Animals with Attributes (AwA1, AwA2): 85 attributes of 50 animals.
+class Awa2(Preparer):
+    """Animals with Attributes 2: 85 attributes of 50 animals.
 
     The attributes belong to the animal: all pictures of one class have the same. A random split of
     the pictures lets a network win by recognising the animal; split by classes, it is tested on
@@ -38,15 +38,15 @@ class Awa(Preparer):
         ``proposed`` on the 10 of Xian et al. 2017. Of the 40 others, 8 drawn by the seed are val.
     """
 
-    title: ClassVar[str] = "Animals with Attributes: 85 attributes of 50 animals (AwA1, AwA2)"
+    title: ClassVar[str] = "Animals with Attributes 2: 85 attributes of 50 animals"
     sources: ClassVar[tuple[str, ...]] = ("https://cvml.ista.ac.at/AwA2/",)
     licence: ClassVar[str] = "see its page; the licences of the pictures differ"
-    needs: ClassVar[str] = "the unpacked archive (AwA2: 13 GB): --root DIR"
+    needs: ClassVar[str] = "the unpacked archive (13 GB): --root DIR"
     examples: ClassVar[tuple[str, ...]] = (
         "--root Animals_with_Attributes2",
         "--root Animals_with_Attributes2 --split proposed -o data/awa2-proposed",
     )
-    recipe: ClassVar[str] = "awa2/shared"
+    recipe: ClassVar[str] = "awa2/attributes"
 
     def __init__(
         self,

@@ -56,7 +56,7 @@ class Clothing(Preparer):
     examples: ClassVar[tuple[str, ...]] = (
         "--root ClothingAttributeDataset", "--root ClothingAttributeDataset --split order",
     )  # fmt: skip
-    recipe: ClassVar[str] = "clothing/shared"
+    recipe: ClassVar[str] = "clothing/attributes"
 
     def __init__(
         self, root: Path | None, out: Path, *, split: Literal["random", "order"] = "random"

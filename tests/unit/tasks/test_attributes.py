@@ -144,3 +144,17 @@ def test_a_column_survives_being_written() -> None:
     column = Column("attributes", classes=NAMES, groups=("head", "neck", "neck"))
     assert Column.from_plain(column.plain()) == column
     assert Column.from_plain(WORN.plain()) == WORN and "groups" not in WORN.plain()
+
+
+def test_labels_are_told_and_answers_judged_without_the_gaps() -> None:
+    task = _task()
+    (decoded,) = task.decode(torch.tensor([[math.log(3), -math.log(4), 5.0]]))
+    target = torch.tensor([1, 1, -1], dtype=torch.int8)
+    assert task.told(target) == "hat, tie"
+    assert task.judged(decoded, target) == ("1 wrong: tie", True)
+    assert task.error(decoded, target) == pytest.approx((0.25 + 0.8) / 2)
+    right = torch.tensor([1, 0, -1], dtype=torch.int8)
+    assert task.judged(decoded, right) == ("all right", False)
+    assert task.told(right * 0) == "none of 3"
+    many = Attributes("many", Column("attributes", classes=tuple("abcde")))
+    assert many.told(torch.ones(5, dtype=torch.int8)) == "a, b, c +2"

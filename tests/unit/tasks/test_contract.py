@@ -251,3 +251,17 @@ def test_agreement_is_a_share_for_classes_and_a_distance_otherwise(task: ImageTa
     else:
         wanted = sum(abs(a["value"] - b["value"]) for a, b in pairs) / ROWS
         assert apart == pytest.approx(wanted, abs=0.1)
+
+
+@every_task
+def test_a_sure_and_right_answer_is_less_wrong_than_another(task: ImageTask) -> None:
+    """What run pictures say of an answer: a truth in words, and a distance that is 0 at best."""
+    output, target, weight = _batch(task)
+    seen = [i for i in range(ROWS) if weight[i] > 0]
+    decoded = task.decode(output)
+    errors = [task.error(decoded[i], target[i]) for i in seen]
+    assert min(errors) >= 0 and max(errors) > min(errors)
+    for i in seen:
+        words, wrong = task.judged(decoded[i], target[i])
+        assert words and task.told(target[i])
+        assert wrong is False or task.kind in ("classification", "attributes")

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from mtlcli.data.preparers.awa import PROPOSED, Awa
+from mtlcli.data.preparers.awa import PROPOSED, Awa2
+from mtlcli.data.preparers.awa1 import Awa1
 from mtlcli.data.preparers.awa_files import GROUPS, MATRIX
 from mtlcli.errors import DataError
 from mtlcli.tasks.attributes import Attributes
@@ -56,8 +57,8 @@ def raw(tmp_path: Path) -> Path:
     return root
 
 
-def _awa(root: Path, **options: Any) -> Awa:
-    return Awa(root, root.parent / "out", **options)
+def _awa(root: Path, **options: Any) -> Awa2:
+    return Awa2(root, root.parent / "out", **options)
 
 
 def test_the_groups_are_85_attributes_with_the_papers_counts() -> None:
@@ -188,4 +189,12 @@ def test_classes_on_both_sides_and_missing_files_are_refused(raw: Path) -> None:
 def test_missing_data_say_what_is_needed(tmp_path: Path) -> None:
     for root in (None, tmp_path / "nothing", tmp_path):
         with pytest.raises(DataError, match=r"AwA2-data\.zip"):
-            Awa(root, tmp_path).scan()
+            Awa2(root, tmp_path).scan()
+
+
+def test_awa1_is_read_alike_and_told_apart(raw: Path) -> None:
+    one, two = Awa1(raw, raw, split="proposed"), Awa2(raw, raw, split="proposed")
+    assert one.scan() == two.scan()
+    assert (one.columns(), one.variant) == (two.columns(), two.variant)
+    assert one.title != two.title
+    assert not one.recipe  # that of AwA2 would look for other data
