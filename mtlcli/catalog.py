@@ -110,6 +110,7 @@ COMPLETIONS: dict[str, str] = {
 }
 
 REGULARISERS: dict[str, str] = {
+    "latent_task": "mtlcli.regularisers.latent_task:LatentTask",
     "l21": "mtlcli.regularisers.l21:L21",
     "nuclear": "mtlcli.regularisers.nuclear:Nuclear",
     "low_rank": "mtlcli.regularisers.low_rank:LowRank",

@@ -14,6 +14,7 @@ from mtlcli.commands import (
     evaluate,
     fuse,
     import_,
+    latent,
     predict,
     prepare,
     recipes,
@@ -43,7 +44,7 @@ app = typer.Typer(
 )
 VERBS = (
     demo, prepare, train, affinity, fuse, evaluate, compare, report, search, sweep, predict,
-    import_, recipes, about,
+    latent, import_, recipes, about,
 )  # fmt: skip
 for verb in VERBS:
     verb.register(app)

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -44,6 +44,7 @@ class MultiTaskNet(ABC, nn.Module):
         _check_names(tasks)
         self.tasks = tasks
         self.heads = nn.ModuleDict()
+        self.frozen: list[str] = []
         self._cuts: list[tuple[Tensor, Tensor]] | None = None
         # 0..255 → (x / 255 - mean) / std as one multiply-add; settings, not weights, so not saved
         scale = 1.0 / (255.0 * torch.tensor(list(std)))
@@ -80,6 +81,33 @@ class MultiTaskNet(ABC, nn.Module):
         """Images ``[B, 3, H, W]`` or clips ``[B, N, 3, H, W] uint8`` to one output per task."""
         features = self.last_features(images)
         return {task: head(features[task]) for task, head in self.heads.items()}
+
+    def freeze(self, parts: Iterable[str]) -> None:
+        """These parts learn nothing from now on, and their batch norms keep what they know.
+
+        :param parts: names of modules, such as ``backbones`` or ``heads.age``.
+        :raises UsageError: there is no such part, or nothing would be left to learn.
+        """
+        self.frozen = list(parts)
+        known = dict(self.named_modules())
+        for name in self.frozen:
+            if name not in known or not name:
+                having = [child for child, part in self.named_children() if list(part.parameters())]
+                raise UsageError(
+                    f"train.freeze: the network has no part {name!r}",
+                    hint=f"it has {', '.join(having)}, and in them such as heads.{self.tasks[0]}",
+                )
+            known[name].requires_grad_(False)
+        if not any(parameter.requires_grad for parameter in self.parameters()):
+            raise UsageError("train.freeze leaves nothing to train", hint="freeze less")
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Self:
+        """Training mode, but for frozen parts."""
+        super().train(mode)
+        for name in self.frozen:
+            self.get_submodule(name).eval()
+        return self
 
     def embed(self, images: Tensor) -> dict[str, Tensor]:
         """Images or clips, as :meth:`forward`, to what each head's last layer reads, ``[B, D]``.

@@ -225,6 +225,8 @@ class TrainSpec(_Strict):
     """Factor on the learning rate of the last layer of each head."""
     last_bias_lr: NonNegative | None = None
     """Factor for the biases of the last layers; left out, ``last_lr``."""
+    freeze: tuple[str, ...] = ()
+    """Parts that learn nothing, nor their batch norms: ``backbones``, ``heads.age``."""
     schedule: Literal["constant", "cosine", "poly", "step"] = "cosine"
     """How the learning rate falls."""
     power: NonNegative = 0.9

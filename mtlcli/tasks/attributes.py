@@ -77,7 +77,9 @@ class Attributes(ImageTask):
     def head(self, channels: int) -> nn.Module:
         outputs = len(self.classes)
         if self.form == "latent_task":
-            return LatentHead(channels, outputs, self.latents, dropout=self.dropout)
+            return LatentHead(
+                channels, outputs, self.latents, dropout=self.dropout, groups=self.groups
+            )
         return ImageHead(channels, outputs, hidden=self.hidden, dropout=self.dropout)
 
     def encode(self, cells: Sequence[str]) -> Labels:

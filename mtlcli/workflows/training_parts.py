@@ -170,6 +170,7 @@ def _trainer(
     spec = ready.recipe.train
     if spec.sync_bn and world.size > 1:
         share_batch_statistics(net)
+    net.freeze(spec.freeze)
     net = net.to(world.device)
     if spec.channels_last:
         net = net.to(memory_format=torch.channels_last)

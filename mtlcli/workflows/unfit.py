@@ -51,6 +51,12 @@ def _refuse_unfit_balancing(recipe: Recipe) -> None:
             f"{recipe.weighting.name!r}",
             hint="leave out weighting",
         )
+    if "backbones" in spec.freeze and name != PARTS["aggregator"]:
+        raise UsageError(
+            f"aggregator = {name!r} mixes the gradients of what the tasks share, and train.freeze "
+            "leaves the backbones none",
+            hint="leave out aggregator, or train the backbones",
+        )
     at_features = recipe.gradients == "features" or of("at_features", False)
     if not at_features or name == PARTS["aggregator"]:
         return
