@@ -12,7 +12,7 @@ from mtlcli.recipe.schema import PARTS, Recipe, Spec, as_part
 TABLES = [
     c
     for c in vars(schema).values()
-    if isinstance(c, type) and issubclass(c, BaseModel) and c.__module__ == schema.__name__
+    if isinstance(c, type) and issubclass(c, BaseModel) and c.__name__.endswith(("Spec", "Recipe"))
 ]
 
 
