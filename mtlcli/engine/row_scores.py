@@ -5,6 +5,7 @@ from the same sums. That makes an exact bootstrap of every metric, also of those
 over rows (mean IoU, a median), without looking at a picture twice.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -26,20 +27,24 @@ class RowScores:
     """One task's sums by row.
 
     :param index: the rows, ``[N] int64``, in the order of the states.
-    :param states: name → ``[N, S] float64``.
+    :param states: name → ``[N, S] float64``: of one state's numbers, those that are not 0 in all
+        rows; of a histogram most are.
+    :param places: name → where these stand in the flat state, ``[S] int64``.
     :param shapes: name → the shape of one state.
     """
 
     index: Tensor
     states: dict[str, Tensor]
-    shapes: dict[str, torch.Size]
+    places: dict[str, Tensor]
+    shapes: dict[str, list[int]]
 
     def score(self, task: Task, counts: Tensor) -> Values:
         """The metrics where row n is there ``counts[n]`` times, ``[N] float64``."""
         metrics = task.metrics()
-        metrics.state = {
-            name: (counts @ state).view(self.shapes[name]) for name, state in self.states.items()
-        }
+        for name, state in self.states.items():
+            flat = torch.zeros(math.prod(self.shapes[name]), dtype=state.dtype)
+            flat[self.places[name]] = counts @ state
+            metrics.state[name] = flat.view(self.shapes[name])
         return metrics.compute()
 
 
@@ -63,17 +68,18 @@ def row_scores(
             for name, task in tasks.items():
                 target, weight = on_device.targets[name], on_device.weights[name]
                 output = task.at_size_of(outputs[name].float(), target)
-                for row in range(len(batch)):
-                    metrics = task.metrics()
-                    one = slice(row, row + 1)
-                    metrics.update(output[one], target[one], weight[one])
-                    held[name].append({k: v.cpu().clone() for k, v in metrics.state.items()})
+                found = task.metrics().by_row(output, target, weight)
+                held[name].append({k: v.cpu() for k, v in found.items()})
     rows = torch.cat(index)
     order = rows.argsort()
     return {name: _joined(rows[order], states, order) for name, states in held.items()}
 
 
-def _joined(rows: Tensor, states: list[dict[str, Tensor]], order: Tensor) -> RowScores:
-    names = list(states[0])
-    stacked = {k: torch.stack([s[k].double().flatten() for s in states])[order] for k in names}
-    return RowScores(rows, stacked, {k: states[0][k].shape for k in names})
+def _joined(rows: Tensor, batches: list[dict[str, Tensor]], order: Tensor) -> RowScores:
+    states, places, shapes = {}, {}, {}
+    for name, first in batches[0].items():
+        whole = torch.cat([batch[name].double().flatten(1) for batch in batches])[order]
+        places[name] = whole.any(0).nonzero().flatten()
+        states[name] = whole[:, places[name]]
+        shapes[name] = list(first.shape[1:])
+    return RowScores(rows, states, places, shapes)
