@@ -19,8 +19,6 @@ from mtlcli.tasks.base import Task
 
 #: metric → value.
 Values = dict[str, float]
-#: places and numbers that are not 0.
-Found = tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,8 @@ def row_scores(
 ) -> dict[str, RowScores]:
     """Score a network and keep every row's sums, in the order of the rows."""
     index: list[Tensor] = []
-    held: dict[str, list[dict[str, Found]]] = {name: [] for name in tasks}
+    held: dict[str, list[dict[str, RowSums]]] = {name: [] for name in tasks}
+    first = 0
     with eval_mode(net):
         for batch in batches:
             index.append(batch.index)
@@ -82,31 +81,31 @@ def row_scores(
             for name, task in tasks.items():
                 target, weight = on_device.targets[name], on_device.weights[name]
                 output = task.at_size_of(outputs[name].float(), target)
-                for row in range(len(batch)):
-                    metrics = task.metrics()
-                    one = slice(row, row + 1)
-                    metrics.update(output[one], target[one], weight[one])
-                    held[name].append({k: _found(v) for k, v in metrics.state.items()})
+                found = task.metrics().by_row(output, target, weight)
+                held[name].append({k: _sparse(v.cpu(), first) for k, v in found.items()})
+            first += len(batch)
     rows = torch.cat(index)
     order = rows.argsort()
-    return {
-        name: RowScores(rows[order], _joined([found[i] for i in order.tolist()], tasks[name]))
-        for name, found in held.items()
-    }
+    return {name: _joined(rows[order], states, order) for name, states in held.items()}
 
 
-def _found(state: Tensor) -> Found:
-    """Where a row's sum is not 0, and what it is there."""
-    flat = state.double().flatten().cpu()
-    (place,) = flat.nonzero(as_tuple=True)
-    return place, flat[place]
+def _sparse(state: Tensor, first: int) -> RowSums:
+    """The numbers of ``[B, *shape]`` that are not 0, the rows counted from ``first``."""
+    flat = state.double().flatten(1)
+    row, place = flat.nonzero(as_tuple=True)
+    return RowSums(row + first, place, flat[row, place], state.shape[1:])
 
 
-def _joined(found: list[dict[str, Found]], task: Task) -> dict[str, RowSums]:
-    made = {}
-    for name, state in task.metrics().state.items():
-        places, values = zip(*(row[name] for row in found), strict=True)
-        lengths = torch.tensor([len(place) for place in places])
-        rows = torch.arange(len(found)).repeat_interleave(lengths)
-        made[name] = RowSums(rows, torch.cat(places), torch.cat(values), state.shape)
-    return made
+def _joined(index: Tensor, batches: list[dict[str, RowSums]], order: Tensor) -> RowScores:
+    """The batches' sums as one, the rows in ``order``."""
+    where = order.argsort()  # where the nth row that was looked at stands
+    states = {}
+    for name, one in batches[0].items():
+        parts = [batch[name] for batch in batches]
+        states[name] = RowSums(
+            where[torch.cat([part.row for part in parts])],
+            torch.cat([part.place for part in parts]),
+            torch.cat([part.value for part in parts]),
+            one.shape,
+        )
+    return RowScores(index, states)

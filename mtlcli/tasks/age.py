@@ -47,14 +47,28 @@ class AgeMetrics(Metrics):
 
     def update(self, output: Tensor, target: Tensor, weight: Tensor) -> None:
         seen = weight > 0
-        output, target, weight = output[seen], target[seen], weight[seen].double()
-        error = (expectation(output, self.years.to(output.device)) - target).abs().double()
+        error, cells = self._errors(output[seen], target[seen])
+        weight = weight[seen].double()
         sums = torch.stack([weight.sum(), (error * weight).sum(), ((error <= 5) * weight).sum()])
         bins = len(self.state["errors"])
-        cells = (error / _BIN).nan_to_num(bins).long().clamp(max=bins - 1)
         counts = torch.bincount(cells, weights=weight, minlength=bins)
         self.state["sums"] = self.state["sums"] + sums.cpu()
         self.state["errors"] = self.state["errors"] + counts.cpu()
+
+    def _errors(self, output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Absolute errors ``[B] float64`` in years, and their bins ``[B] int64``."""
+        error = (expectation(output, self.years.to(output.device)) - target).abs().double()
+        bins = len(self.state["errors"])
+        return error, (error / _BIN).nan_to_num(bins).long().clamp(max=bins - 1)
+
+    def by_row(self, output: Tensor, target: Tensor, weight: Tensor) -> dict[str, Tensor]:
+        error, cells = (x.cpu() for x in self._errors(output, target))
+        weight = weight.double().cpu()
+        seen = weight > 0
+        terms = torch.stack([weight, error * weight, (error <= 5) * weight], 1)
+        found = torch.zeros(len(cells), len(self.state["errors"]), dtype=torch.float64)
+        found.scatter_(1, cells.unsqueeze(1), weight.unsqueeze(1))
+        return {"sums": torch.where(seen.unsqueeze(1), terms, 0.0), "errors": found}
 
     def compute(self) -> dict[str, float]:
         count, absolute, within = self.state["sums"].tolist()

@@ -42,6 +42,23 @@ class Metrics(ABC):
     def update(self, output: Tensor, target: Tensor, weight: Tensor) -> None:
         """Add one batch; rows (or pixels) of weight 0 are unlabelled and change nothing."""
 
+    def by_row(self, output: Tensor, target: Tensor, weight: Tensor) -> dict[str, Tensor]:
+        """What each row of a batch alone would add: state's name → ``[B, *its shape]``.
+
+        Row by row here; where a formula for all rows at once is at hand, metrics override it. To be
+        called on fresh metrics, which stay fresh.
+        """
+        fresh = dict(self.state)
+        found: dict[str, list[Tensor]] = {name: [] for name in fresh}
+        for row in range(len(weight)):
+            self.state = dict(fresh)
+            one = slice(row, row + 1)
+            self.update(output[one], target[one], weight[one])
+            for name, value in self.state.items():
+                found[name].append(value - fresh[name].to(value.device))
+        self.state = fresh
+        return {name: torch.stack(values) for name, values in found.items()}
+
     @abstractmethod
     def compute(self) -> dict[str, float]:
         """The scores over all that was added; NaN where nothing was."""

@@ -34,6 +34,13 @@ class ConfusionMetrics(Metrics):
         counts = torch.bincount(cells, weights=weight[seen].double(), minlength=classes * classes)
         self.state["confusion"] = confusion + counts.view(classes, classes).to(confusion.device)
 
+    def by_row(self, output: Tensor, target: Tensor, weight: Tensor) -> dict[str, Tensor]:
+        classes = len(self.state["confusion"])
+        cells = target.clamp(0, classes - 1) * classes + output.argmax(1)
+        found = torch.zeros(len(cells), classes * classes, dtype=torch.float64)
+        found.scatter_(1, cells.cpu().unsqueeze(1), weight.double().cpu().unsqueeze(1))
+        return {"confusion": found.view(-1, classes, classes)}
+
     def compute(self) -> dict[str, float]:
         confusion = self.state["confusion"]
         rows = confusion.sum(1)

@@ -55,11 +55,19 @@ class RegressionMetrics(Metrics):
 
     def update(self, output: Tensor, target: Tensor, weight: Tensor) -> None:
         seen = weight > 0
-        output, weight, truth = output[seen], weight[seen].double(), target[seen].double()
+        terms = self._terms(output[seen], target[seen]) * weight[seen].double()
+        self.state["sums"] = self.state["sums"] + terms.sum(1).cpu()
+
+    def _terms(self, output: Tensor, target: Tensor) -> Tensor:
+        """What each row adds to the sums, ``[5, B] float64``."""
+        truth = target.double()
         error = output.flatten().double() * self.scale + self.centre - truth
         truth = truth - self.centre  # R² does not change, and the sums stay small
-        terms = torch.stack([torch.ones_like(truth), error.abs(), error**2, truth, truth**2])
-        self.state["sums"] = self.state["sums"] + (terms * weight).sum(1).cpu()
+        return torch.stack([torch.ones_like(truth), error.abs(), error**2, truth, truth**2])
+
+    def by_row(self, output: Tensor, target: Tensor, weight: Tensor) -> dict[str, Tensor]:
+        terms = self._terms(output, target) * weight.double()
+        return {"sums": torch.where(weight > 0, terms, 0.0).T.cpu()}
 
     def compute(self) -> dict[str, float]:
         count, absolute, squared, total, total_squared = self.state["sums"].tolist()

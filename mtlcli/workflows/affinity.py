@@ -24,6 +24,7 @@ from mtlcli.workflows.affinity_plan import AffinityPlan
 from mtlcli.workflows.checks import Ready
 
 IMAGES, AT_ONCE, DRAWS = 512, 32, 2000
+_PARTS = 8  # a small sample is cut into so many batches
 _LEAST = 4  # batches: two to fit heads on, and two to measure, and back
 _USUAL = 128 * 128  # pixels of the pictures that IMAGES is for
 
@@ -96,15 +97,16 @@ def _sample(
     size = build.input_size(recipe.input)
     count = min(images, max(_LEAST * AT_ONCE, images * _USUAL // (size[0] * size[1])))
     order = np.random.default_rng(seed).permutation(len(rows))[:count]
-    edges = range(0, len(order), AT_ONCE)
+    width = max(2, min(AT_ONCE, len(order) // _PARTS))
+    edges = range(0, len(order), width)
     found = [
-        rows.batch(pixels) for i in edges for pixels in rows[0, order[i : i + AT_ONCE]]
+        rows.batch(pixels) for i in edges for pixels in rows[0, order[i : i + width]]
         if len(pixels.index)
     ]  # fmt: skip
     if len(found) < _LEAST:
         raise DataError(
-            f"{sum(map(len, found))} pictures of {plan.split} make {len(found)} batches of "
-            f"{AT_ONCE}, and affinity needs {_LEAST}",
+            f"{plan.split} has {sum(map(len, found))} pictures that can be used, and affinity "
+            f"needs {2 * _LEAST}",
             hint="take a larger split (--split train) or more pictures (--images)",
         )
     return found
