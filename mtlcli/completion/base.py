@@ -99,7 +99,7 @@ class Completion(nn.Module, ABC):
 
     def get_extra_state(self) -> dict[str, Any]:
         """The memory, for ``state_dict``."""
-        return self.memory
+        return dict(self.memory)
 
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """The inverse of :meth:`get_extra_state`."""
