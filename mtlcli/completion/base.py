@@ -101,7 +101,7 @@ class Completion(ABC):
 
     def state_dict(self) -> dict[str, Any]:
         """What must survive a restart."""
-        return {"memory": self.memory}
+        return {"memory": dict(self.memory)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """The inverse of :meth:`state_dict`."""

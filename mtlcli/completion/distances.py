@@ -24,3 +24,12 @@ def closeness(left: Tensor, right: Tensor) -> Tensor:
     """
     found = torch.addmm(right.square().sum(1) / -2, left, right.T)
     return found.sub_(left.square().sum(1, keepdim=True) / 2)
+
+
+def usual(squares: Tensor) -> Tensor:
+    """The median of squared distances: the width of a Gaussian kernel; a scalar > 0.
+
+    If most are 0, a millionth of their mean stands in. Infinite ones do not count.
+    """
+    finite = squares[squares.isfinite()]
+    return torch.maximum(finite.median(), finite.mean() / 1e6).clamp(min=1e-12)

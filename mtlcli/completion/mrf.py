@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from mtlcli.completion.base import Completion, Seen, Supplement
-from mtlcli.completion.distances import blocks
+from mtlcli.completion.distances import blocks, usual
 from mtlcli.completion.neighbours import nearest
 from mtlcli.registry import Count, Fraction, NonNegative, Positive
 
@@ -75,8 +75,7 @@ class Mrf(Completion):
         index, distance = nearest(seen.features, self.neighbours, generator)
         if not index.numel():
             return index, distance
-        width = distance.median().clamp(min=TINY)
-        return index, (-distance / (2 * width)).exp() / index.shape[1]
+        return index, (-distance / (2 * usual(distance))).exp() / index.shape[1]
 
     def _heard(
         self,

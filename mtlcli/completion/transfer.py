@@ -24,11 +24,9 @@ class Transfer(nn.Module):
         self, seen: Mapping[str, Seen], size: int, hidden: int, generator: torch.Generator
     ) -> None:
         super().__init__()
-        self.vectors, self.first, self.last = (
-            nn.ParameterDict(),
-            nn.ParameterDict(),
-            nn.ParameterDict(),
-        )
+        self.vectors = nn.ParameterDict()  # task → e, [C, E]
+        self.first = nn.ParameterDict()  # task → [inputs + 1, hidden], the last row is the bias
+        self.last = nn.ParameterDict()  # task → [hidden + 1, E], likewise
         self.scales: dict[str, tuple[Tensor, Tensor]] = {}
         for task, one in seen.items():
             inputs = (len(seen) - 1) * size + one.features.shape[1]

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from mtlcli.completion.distances import blocks, closeness
+from mtlcli.completion.distances import blocks, closeness, usual
 from mtlcli.completion.weights.rows import Rows, subsample
 
 
@@ -45,10 +45,12 @@ def mmd(
 def _median(rows: Rows, generator: torch.Generator, pairs_of: int) -> Tensor:
     """σ², a scalar > 0."""
     both = [each[subsample(each, pairs_of // 2, generator)] for each in (rows.features, rows.known)]
-    return torch.pdist(torch.cat(both)).median().square().clamp(min=1e-12)
+    return usual(torch.pdist(torch.cat(both)).square())
 
 
 def _kernel_means(points: Tensor, anchors: Tensor, width: Tensor, elements: int) -> Tensor:
     """mean_g k(f_i, g) of every row of ``points`` ``[n, D]``: ``[n]``."""
     parts = blocks(points, len(anchors), elements)
-    return torch.cat([closeness(p, anchors).div_(width).exp_().mean(1) for p in parts])
+    return torch.cat(
+        [closeness(p, anchors).clamp_(max=0).div_(width).exp_().mean(1) for p in parts]
+    )

@@ -35,3 +35,22 @@ def test_equal_weights_are_taken_together(make_seen: Callable[..., Seen]) -> Non
     seen = make_seen(20)
     found = selected(seen, weights=(), quantile=0.8)
     assert torch.equal(found.hard, (~seen.labelled).float()) and not found.soft.any()
+
+
+@pytest.mark.parametrize("name", ["confidence", "density", "distribution", "mmd"])
+def test_what_is_chosen_is_more_often_right(name: str) -> None:
+    """A third of the unlabelled rows is strange: scattered, and the teacher only guesses."""
+    drawn = torch.Generator().manual_seed(0)
+    targets = torch.randint(2, (600,), generator=drawn)
+    place = torch.arange(600) % 10
+    labelled, strange = place < 4, place >= 8
+    features = torch.randn(600, 4, generator=drawn) + 4.0 * targets[:, None]
+    noise = 5 * torch.randn(600, 4, generator=drawn) + 12
+    features = torch.where(strange[:, None], noise, features)
+    guess = torch.where(strange, torch.randint(2, (600,), generator=drawn), targets)
+    logits = 2.0 * torch.nn.functional.one_hot(guess, 2) * torch.where(strange, 0.5, 1)[:, None]
+    seen = Seen(logits, features, targets, labelled)
+    chosen = selected(seen, weights=(name,), quantile=0.5).hard > 0
+    right = guess == targets
+    assert right[~labelled].float().mean() < 0.9
+    assert right[chosen].float().mean() > 0.95
