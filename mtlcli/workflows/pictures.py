@@ -135,7 +135,7 @@ def _small(images: torch.Tensor) -> list[np.ndarray]:
         size = [max(1, round(n * _SIDE / side)) for n in images.shape[-2:]]
         alone = images.flatten(0, -4)
         small = F.interpolate(alone, size, mode="bilinear", antialias=True)
-        images = small.unflatten(0, images.shape[:-3])
+        images = small.reshape(*images.shape[:-2], *size)
     return list(_upright(images))
 
 
