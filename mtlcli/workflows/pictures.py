@@ -21,6 +21,7 @@ from mtlcli.workflows.scene_sheets import Scenes, draw_batch
 from mtlcli.workflows.sheets import plot_faces
 
 _SHOWN = 32
+_AT_ONCE = 64
 _SCENES = 48
 _SCENES_FED = 8
 _SIDE = 128  # pixels of a picture that is kept, if it has more than twice as many
@@ -96,7 +97,8 @@ def _draw_val(run: RunDir, tasks: Mapping[str, Task], ready: Ready, device: torc
     whole = {name: task for name, task in tasks.items() if not task.dense}
     seen = {name: _Seen() for name in whole}
     scenes = {name: Scenes(task) for name, task in tasks.items() if isinstance(task, DenseTask)}
-    for batch in eval_loader(rows, batch=1 if scenes else 64, workers=0):
+    size = 1 if scenes else max(1, _AT_ONCE // rows.framing.frames)
+    for batch in eval_loader(rows, batch=size, workers=0):
         outputs = net(batch.images.to(device))
         base = len(images)
         images += _small(batch.images) if whole else []
