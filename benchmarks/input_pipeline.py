@@ -2,7 +2,8 @@
 
 1. One core, one picture after another: file → 128 px, against Pillow's decode and resize.
 2. The training loader with augmentation, for several numbers of worker processes.
-3. How much memory a worker process gains over an epoch, for a small and a large split.
+3. The same frames as clips and as single pictures, one core.
+4. How much memory a worker process gains over an epoch, for a small and a large split.
 """
 
 import argparse
@@ -65,7 +66,8 @@ def make_rows(paths: Sequence[Path], size: int, augment: Augment | None) -> Rows
 
 def ours(rows: Rows) -> Callable[[int], object]:
     """Decode, view, resize, into the place of a batch."""
-    images = torch.empty((64, 3, rows.framing.size, rows.framing.size), dtype=torch.uint8)
+    assert rows.framing.size is not None
+    images = torch.empty((64, 3, *rows.framing.size), dtype=torch.uint8)
 
     def one(index: int) -> None:
         images[index % 64] = rows.sample(0, index).image
@@ -75,7 +77,8 @@ def ours(rows: Rows) -> Callable[[int], object]:
 
 def plain(rows: Rows) -> Callable[[int], object]:
     """What a plain loader does: Pillow's decode and resize, channels first, into a batch."""
-    size = rows.framing.size
+    assert rows.framing.size is not None
+    (size, _) = rows.framing.size
     images = np.empty((64, 3, size, size), np.uint8)
 
     def one(index: int) -> None:
@@ -119,6 +122,43 @@ def per_core(paths: Sequence[Path], size: int, repeats: int) -> dict[str, Any]:
     return {
         "images_per_second": {n: spread([1 / s for s in values]) for n, values in passes.items()},
         "ours_over_pillow": spread(ratios),
+    }
+
+
+def as_clips(
+    paths: Sequence[Path], folder: Path, size: int, frames: int, repeats: int
+) -> dict[str, Any]:
+    """Frames per second of CPU time: clips of so many frames, and the frames as pictures."""
+    count = len(paths) // frames
+    made = []
+    for number in range(count):
+        made.append(folder / f"clip{number:05d}")
+        made[-1].mkdir()
+        for path in paths[number * frames : (number + 1) * frames]:
+            os.link(path, made[-1] / path.name)
+    label = LabelArrays(np.arange(count) % 2, np.ones(count, bool))
+    passes: dict[str, list[float]] = {}
+    for augment, name in ((None, ""), (AUGMENT, ", augmented")):
+        framing = Framing((size, size), frames=frames)
+        clips = Rows("", [str(clip) for clip in made], {"a": label}, framing, augment=augment)
+        alone = make_rows(paths[: count * frames], size, augment)
+        for _ in range(repeats):
+            for number in range(count):  # in turns, so that another load strikes both
+                each = np.arange(number * frames, (number + 1) * frames)
+                for kind, rows, wanted in (
+                    ("clips", clips, np.array([number])),
+                    ("pictures", alone, each),
+                ):
+                    began = time.process_time()
+                    rows[0, wanted]  # a batch, as a worker process makes it
+                    taken = time.process_time() - began
+                    passes.setdefault(kind + name, []).append(taken / frames)
+    rates = {name: 1 / statistics.mean(values) for name, values in passes.items()}
+    return {
+        "frames": frames,
+        "frames_per_second": rates,
+        "clips_over_pictures": rates["clips"] / rates["pictures"],
+        "augmented": rates["clips, augmented"] / rates["pictures, augmented"],
     }
 
 
@@ -185,6 +225,8 @@ def measure(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
     found["loader_images_per_second"] = {
         workers: throughput(paths, args.size, workers, 64) for workers in args.workers
     }
+    if args.frames:
+        found["clips"] = as_clips(paths, folder, args.size, args.frames, args.repeats)
     if sys.platform == "linux" and args.rows:
         (tiny,) = draw_faces(folder, 1, 16, args.seed)
         found["worker_memory"] = {rows: growth(tiny, rows) for rows in args.rows}
@@ -200,6 +242,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--workers", type=int, nargs="*", default=[0, 1, 2])
     parser.add_argument("--rows", type=int, nargs="*", default=[10_000, 100_000])
+    parser.add_argument("--frames", type=int, default=12, help="of a clip; 0: no clips")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     torch.set_num_threads(1)

@@ -74,7 +74,7 @@ class MultiTaskNet(ABC, nn.Module):
         frames = images.shape[1]
         found = self.features(images.flatten(0, 1))
         # tasks may share their features: each tensor is averaged once
-        means = {id(x): x.view(-1, frames, *x.shape[1:]).mean(1) for x in found.values()}
+        means = {id(x): x.reshape(-1, frames, *x.shape[1:]).mean(1) for x in found.values()}
         return {task: means[id(x)] for task, x in found.items()}
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:

@@ -180,9 +180,10 @@ def _score(
 
 
 def images_at_once(loaded: build.Loaded) -> int:
-    """As many as go well into memory: a dense task has all its classes for every pixel."""
+    """As many as go well into memory: a dense task has all its classes for every pixel, and a clip
+    its frames."""
     if not any(task.dense for task in loaded.tasks.values()):
-        return _IMAGES
+        return max(1, _IMAGES // loaded.recipe.input.frames)
     height, width = build.input_size(loaded.recipe.input)
     return max(1, _PIXELS // (height * width))
 

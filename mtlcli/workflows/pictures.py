@@ -23,6 +23,7 @@ from mtlcli.workflows.scene_sheets import Scenes, draw_batch
 from mtlcli.workflows.sheets import plot_bars, plot_faces
 
 _SHOWN = 32
+_AT_ONCE = 64
 _SCENES = 48
 _SCENES_FED = 8
 _SIDE = 128  # pixels of a picture that is kept, if it has more than twice as many
@@ -108,7 +109,8 @@ def _draw_val(run: RunDir, tasks: Mapping[str, Task], ready: Ready, device: torc
     whole = [task for task in tasks.values() if isinstance(task, ImageTask)]
     seen = {task.name: _Seen(task) for task in whole}
     scenes = {name: Scenes(task) for name, task in tasks.items() if isinstance(task, DenseTask)}
-    for batch in eval_loader(rows, batch=1 if scenes else 64, workers=0):
+    size = 1 if scenes else max(1, _AT_ONCE // rows.framing.frames)
+    for batch in eval_loader(rows, batch=size, workers=0):
         outputs = net(batch.images.to(device))
         base = len(images)
         images += _small(batch.images) if whole else []
@@ -136,7 +138,7 @@ def _small(images: torch.Tensor) -> list[np.ndarray]:
         size = [max(1, round(n * _SIDE / side)) for n in images.shape[-2:]]
         alone = images.flatten(0, -4)
         small = F.interpolate(alone, size, mode="bilinear", antialias=True)
-        images = small.view(*images.shape[:-3], *small.shape[1:])
+        images = small.reshape(*images.shape[:-2], *size)
     return list(_upright(images))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtlcli import console
 from mtlcli.data import manifest
+from mtlcli.data.clips import is_clip
 from mtlcli.data.preparers.base import Bad, Item
 from mtlcli.errors import DataError, UsageError
 from mtlcli.io import files
@@ -78,7 +79,8 @@ def assemble(job: Job, outcomes: Sequence[Item | Bad], made: int, seed: int) -> 
     preview = _write_preview(job, shown, columns, seed)
     job.preparer.finish(good, splits)
     if not job.preparer.recipe:
-        prepare_recipes.write(job.folder, columns)
+        of_clips = any(is_clip(job.preparer.image_root() / item.image) for item in good[:1])
+        prepare_recipes.write(job.folder, columns, clips=of_clips)
     _save(job, frames)
     return job.report(
         state="made", rows={split: len(frame) for split, frame in frames.items()}, made=made,

@@ -10,6 +10,7 @@ from mtlcli.io.toml import dumps
 
 BASE = "own/base"
 DENSE = "own/dense"
+CLIPS = "own/clips"
 #: a head for the features of own/dense, at a sixteenth of the picture's size.
 _HEAD = {"head": "lfov", "width": 256, "rate": 6}
 
@@ -19,8 +20,11 @@ def path_of(folder: Path, column: str) -> Path:
     return folder / f"train-{re.sub(r'[^A-Za-z0-9_.-]+', '-', column)}.toml"
 
 
-def write(folder: Path, columns: Mapping[str, Column]) -> None:
-    """Write a recipe per column; one that is there already may have been edited, and stays."""
+def write(folder: Path, columns: Mapping[str, Column], *, clips: bool = False) -> None:
+    """Write a recipe per column; one that is there already may have been edited, and stays.
+
+    :param clips: whether the rows are clips.
+    """
     for column, held in columns.items():
         path = path_of(folder, column)
         if path.exists():
@@ -29,7 +33,7 @@ def write(folder: Path, columns: Mapping[str, Column]) -> None:
         task = task if task.isidentifier() else f"task_{task}"
         named = {"column": column} if task != column else {}
         recipe = {
-            "extends": DENSE if held.dense else BASE,
+            "extends": DENSE if held.dense else CLIPS if clips else BASE,
             "about": f"{column} of {folder.name}",
             "data": str(folder),
             "tasks": {task: named | (_HEAD if held.dense else {})},

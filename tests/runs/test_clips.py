@@ -194,6 +194,7 @@ def test_prepare_clips_end_to_end(pool: Path, mtl: Run, workdir: Path) -> None:
     assert result.code == 0, result.err
     assert "the clip has no frames" in (Path("made") / "bad.csv").read_text()
     assert (Path("made") / "preview.jpg").is_file()
+    assert 'extends = "own/clips"' in (Path("made") / "train-action.toml").read_text()
     again = mtl("prepare", "clips", "raw", "-o", "made")
     assert "already there" in again.out + again.err
     refused(mtl("prepare", "clips", "raw", "-o", "other", "--unseen", "identity"), 2,

@@ -148,7 +148,8 @@ def _item(table: Table, row: Row, roles: Roles, place: str, labels: dict[str, st
 
 
 def _locate(cell: str, bases: list[Path]) -> tuple[Path, str] | None:
-    return next(((base, cell) for base in bases if cell and (base / cell).is_file()), None)
+    """Where a picture or clip lies, which may be a folder of frames."""
+    return next(((base, cell) for base in bases if cell and (base / cell).exists()), None)
 
 
 def _below(folder: Path, base: Path, cell: str) -> str:
