@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mtlcli.data import manifest
-from mtlcli.engine.row_scores import RowScores
+from mtlcli.engine.row_scores import RowScores, RowSums
 from mtlcli.io import checkpoint
 from mtlcli.workflows import compare, compare_runs, row_cache
 
@@ -18,8 +18,13 @@ Parents = dict[str, Path]
 def scores() -> dict[str, RowScores]:
     return {
         "age": RowScores(
-            torch.arange(3), {"sums": torch.rand(3, 2, dtype=torch.float64)},
-            {"sums": torch.tensor([0, 4])}, {"sums": [5]},
+            torch.arange(3),
+            {
+                "sums": RowSums(
+                    torch.tensor([0, 2]), torch.tensor([4, 0]),
+                    torch.rand(2, dtype=torch.float64), torch.Size([5]),
+                )
+            },
         )
     }  # fmt: skip
 
@@ -30,9 +35,10 @@ def test_what_was_kept_is_read_back(tmp_path: Path) -> None:
     found = row_cache.read(tmp_path / "best.st", "test", "key")
     assert found is not None
     one, two = found["age"], made["age"]
-    assert torch.equal(one.index, two.index) and one.shapes == two.shapes
-    assert torch.equal(one.states["sums"], two.states["sums"])
-    assert torch.equal(one.places["sums"], two.places["sums"])
+    assert torch.equal(one.index, two.index)
+    ours, theirs = one.states["sums"], two.states["sums"]
+    assert torch.equal(ours.row, theirs.row) and torch.equal(ours.place, theirs.place)
+    assert torch.equal(ours.value, theirs.value) and ours.shape == theirs.shape
     assert row_cache.place(tmp_path / "best.st", "test").name == "best-test.rows"
 
 
