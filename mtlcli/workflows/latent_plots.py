@@ -81,4 +81,5 @@ def _reads(axis: "Axes", latents: np.ndarray) -> None:
     counts = (latents != 0).sum(0)
     axis.bar(range(len(counts)), counts, color="#1f6feb", width=0.8)
     axis.set_ylim(0, len(latents))
+    axis.set_axisbelow(True)
     label_axis(axis, f"L: features read, of {len(latents)}", "latent task")

@@ -65,10 +65,9 @@ class Hinge:
     def __init__(
         self, features: Tensor | Sequence[Tensor], signs: Tensor, weight: Tensor | float = 1.0
     ) -> None:
-        several = not isinstance(features, Tensor)
-        self.features = torch.stack(list(features)) if several else features
+        self.features = features if isinstance(features, Tensor) else torch.stack(list(features))
         rows, attributes = signs.shape
-        wanted = (attributes, rows) if several else (rows,)
+        wanted = (rows,) if self.features.ndim == 2 else (attributes, rows)
         if self.features.shape[:-1] != wanted:
             raise UsageError(
                 f"features {list(self.features.shape)} do not go with labels {list(signs.shape)}"

@@ -117,6 +117,12 @@ def balance(problem: Problem, at: Factors) -> Factors:
     return Factors(at.latents * scale, at.shares / scale[:, None], at.bias)
 
 
+def pruned(at: Factors) -> Factors:
+    """L is zero for latent tasks that no attribute uses; W stays, and penalties on L fall."""
+    used = (at.shares != 0).any(1)
+    return Factors(torch.where(used, at.latents, 0), at.shares, at.bias)
+
+
 def _root(a: Tensor, b: Tensor, d: Tensor) -> Tensor:
     """The positive c of 2 d c³ + b c² = a, by halving its logarithm's bracket ``[K]``."""
     low, high = torch.full_like(a, -40.0), torch.full_like(a, 40.0)
@@ -145,13 +151,14 @@ def alternate(
         for solve in (solve_shares, solve_latents):
             solved.factors, found = solve(problem, solved.factors, effort)
             _note(solved, problem, found)
-            _balance(solved, problem)
+            _take(solved, problem, balance(problem, solved.factors))
         solved.rounds += 1
         if watch is not None:
             watch(solved.rounds, solved.values[-1])
         if before - solved.values[-1] <= effort.fall * before:
             solved.converged = True
             break
+    _take(solved, problem, pruned(solved.factors))
     return solved
 
 
@@ -161,12 +168,11 @@ def _note(solved: Solved, problem: Problem, found: Descent) -> None:
     solved.values += [value + rest for value in found.values[1:]]
 
 
-def _balance(solved: Solved, problem: Problem) -> None:
-    """Taken only where rounding does not make it a rise."""
-    balanced = balance(problem, solved.factors)
-    value = problem.value(balanced)
+def _take(solved: Solved, problem: Problem, better: Factors) -> None:
+    """Taken only where it is a fall, which rounding may prevent."""
+    value = problem.value(better)
     if value < solved.values[-1]:
-        solved.factors = balanced
+        solved.factors = better
         solved.values.append(value)
 
 

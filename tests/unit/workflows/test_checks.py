@@ -148,3 +148,10 @@ def test_what_is_refused_is_refused_without_torch(
     words = ["train-single", str(recipe_file(recipe("gender"))), change]
     done = subprocess.run([sys.executable, "-c", code, *words], check=False, capture_output=True)
     assert done.returncode in (2, 3), done.stderr
+
+
+def test_frozen_backbones_leave_an_aggregator_nothing(recipe: Recipe) -> None:
+    values = recipe("gender", "age", aggregator="pcgrad", train__freeze=["backbones"])
+    with pytest.raises(UsageError, match=r"train\.freeze leaves the backbones none"):
+        check(from_plain(values))
+    check(from_plain(recipe("gender", "age", train__freeze=["backbones"])))

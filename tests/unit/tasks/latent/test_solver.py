@@ -190,6 +190,16 @@ def test_gaps_do_not_change_what_is_found(make: Make) -> None:
     assert one.values == two.values
 
 
+def test_latent_tasks_that_nobody_uses_read_nothing(make: Make) -> None:
+    problem, at = make(mu=0.3, gamma=0.0, latents=6)
+    solved = alternate(problem, at)
+    idle = (solved.factors.shares == 0).all(1)
+    assert idle.any()
+    assert not idle.all()
+    assert (solved.factors.latents[:, idle] == 0).all()
+    assert solved.values[-1] == pytest.approx(problem.value(solved.factors))
+
+
 def test_an_attribute_without_labels_is_left_at_zero(make: Make) -> None:
     problem, at = make()
     signs = problem.data.signs.clone()
@@ -244,3 +254,15 @@ def test_planted_groups_are_found(seed: int) -> None:
         basis = torch.linalg.svd(mine, full_matrices=False).U[:, :2]
         angles = torch.linalg.svdvals(basis.T @ truth)
         assert float(angles.min()) > 0.95
+
+
+def test_without_gamma_only_mu_squared_times_lambda_matters(make: Make) -> None:
+    """(L / c, S c) at (mu / c, lambda c²) has the same weights at the same objective."""
+    problem, at = make(mu=0.05, gamma=0.0, lam=0.02)
+    c = 3.0
+    other = Problem(problem.data, problem.groups, Penalties(0.05 / c, 0.0, 0.02 * c**2))
+    moved = Factors(at.latents / c, at.shares * c, at.bias)
+    assert other.value(moved) == pytest.approx(problem.value(at))
+    torch.testing.assert_close(
+        balance(other, moved).latents * c, balance(problem, at).latents
+    )  # so the alternation goes the same way
