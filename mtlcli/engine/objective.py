@@ -12,7 +12,7 @@ from mtlcli.completion.none import Nothing
 from mtlcli.models.base import MultiTaskNet
 from mtlcli.models.dataset_norms import norms_of
 from mtlcli.regularisers.base import Regulariser, Sight
-from mtlcli.tasks.base import Task
+from mtlcli.tasks.base import Task, full
 from mtlcli.tasks.completable import Completable
 
 #: told of (task, rows [B], answers as targets [B], supplement) that the network gave itself.
@@ -99,13 +99,13 @@ class Objective(nn.Module):
         with torch.autocast(images.device.type, enabled=False):
             for name, task in self.tasks.items():
                 if not counts[name].present:
-                    idle.append(outputs[name].float().sum() * 0)
+                    idle.append(full(outputs[name]).sum() * 0)
                     continue
-                output = task.at_size_of(outputs[name].float(), targets[name])
+                output = task.at_size_of(full(outputs[name]), targets[name])
                 losses[name] = task.loss(output, targets[name], weights[name])
                 losses[name] = losses[name] / (counts[name].labels or 1)
                 if counts[name].completed:
-                    completed = self._completed(name, learners[name].float(), more)
+                    completed = self._completed(name, full(learners[name]), more)
                     losses[name] = losses[name] + self.factor * completed / counts[name].completed
             idle += self._penalties(features, learners, share)
             return losses, torch.stack([images.new_zeros((), dtype=torch.float32), *idle]).sum()

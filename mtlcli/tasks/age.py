@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from mtlcli.errors import UsageError
 from mtlcli.io.column import Column
 from mtlcli.registry import Count, Fraction, NonNegative
-from mtlcli.tasks.base import Direction, ImageTask, Labels, Metrics, histogram_median
+from mtlcli.tasks.base import Direction, ImageTask, Labels, Metrics, full, histogram_median
 from mtlcli.tasks.completable import OverClasses
 from mtlcli.tasks.heads import image_head
 from mtlcli.tasks.regression import encode_numbers
@@ -80,7 +80,7 @@ class AgeMetrics(Metrics):
 
 def expectation(output: Tensor, years: Tensor) -> Tensor:
     """Logits ``[B, C]`` to expected ages ``[B]``: DEX (Rothe et al. 2018), E = Σ year · p."""
-    return (output.float().softmax(1) * years).sum(1)  # autocast would make a product of it bf16
+    return (full(output).softmax(1) * years).sum(1)  # autocast would make a product of it bf16
 
 
 class Age(OverClasses, ImageTask):
@@ -139,7 +139,7 @@ class Age(OverClasses, ImageTask):
 
     def loss(self, output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
         years = self.years.to(output.device)
-        logits = output.float()
+        logits = full(output)
         labels = gaussian_labels(target, years, self.spread)
         divergence = nn.functional.kl_div(logits.log_softmax(1), labels, reduction="none").sum(1)
         each = divergence + self.expected * (expectation(logits, years) - target).abs()

@@ -68,6 +68,11 @@ class Metrics(ABC):
         return {}
 
 
+def full(output: Tensor) -> Tensor:
+    """In fp32, whatever the network computes in; fp64 stays what it is."""
+    return output if output.dtype == torch.float64 else output.float()
+
+
 def histogram_median(counts: Tensor, width: float) -> float:
     """The middle value, or the mean of the two middle ones; exact to half a bin.
 

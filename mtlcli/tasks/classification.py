@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from mtlcli.errors import DataError
 from mtlcli.io.column import Column
 from mtlcli.registry import Count, Fraction
-from mtlcli.tasks.base import Direction, ImageTask, Labels, Metrics
+from mtlcli.tasks.base import Direction, ImageTask, Labels, Metrics, full
 from mtlcli.tasks.completable import OverClasses
 from mtlcli.tasks.heads import image_head
 
@@ -111,7 +111,7 @@ class Classification(OverClasses, ImageTask):
 
     def loss(self, output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
         each = F.cross_entropy(
-            output.float(), target, reduction="none", label_smoothing=self.smoothing
+            full(output), target, reduction="none", label_smoothing=self.smoothing
         )
         return (each * weight).sum()
 

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from mtlcli.errors import DataError
 from mtlcli.io.column import Column
 from mtlcli.registry import Count, Fraction
-from mtlcli.tasks.base import Direction, ImageTask, Labels, Metrics
+from mtlcli.tasks.base import Direction, ImageTask, Labels, Metrics, full
 from mtlcli.tasks.completable import Completable
 from mtlcli.tasks.heads import image_head
 
@@ -122,8 +122,9 @@ class Regression(Completable, ImageTask):
         return encode_numbers(self.name, cells)
 
     def loss(self, output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-        scaled = (target - self.centre) / self.scale
-        each = self._loss(output.float().flatten(), scaled, reduction="none")
+        output = full(output).flatten()
+        scaled = (target.to(output) - self.centre) / self.scale
+        each = self._loss(output, scaled, reduction="none")
         return (each * weight).sum()
 
     def pseudo(self, output: Tensor) -> Tensor:
