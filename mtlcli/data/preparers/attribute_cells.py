@@ -8,7 +8,7 @@ from mtlcli.registry import suggest
 
 #: CelebA's 40 attributes in the order of its file, by the part of the face they are about. The
 #: groups are ours: CelebA (Liu et al. 2015) has none.
-_CELEBA = {
+CELEBA_GROUPS = {
     "hair": "Bald Bangs Black_Hair Blond_Hair Brown_Hair Gray_Hair Receding_Hairline Straight_Hair "
     "Wavy_Hair",
     "eyes": "Arched_Eyebrows Bags_Under_Eyes Bushy_Eyebrows Narrow_Eyes",
@@ -21,7 +21,7 @@ _CELEBA = {
     "whole": "Attractive Blurry Male Young",
 }
 #: CelebA's order is that of the alphabet.
-CELEBA_NAMES = tuple(sorted(" ".join(_CELEBA.values()).split()))
+CELEBA_NAMES = tuple(sorted(" ".join(CELEBA_GROUPS.values()).split()))
 
 
 def cell(values: Iterable[bool | None]) -> str:
@@ -46,26 +46,3 @@ def column_of(groups: Mapping[str, str]) -> Column:
     """A column of the attributes of all groups, one group after another."""
     names = tuple(" ".join(groups.values()).split())
     return Column("attributes", classes=names, groups=grouped(groups, names))
-
-
-def celeba_groups() -> tuple[str, ...]:
-    """The group of each of CelebA's attributes, in their order."""
-    return grouped(_CELEBA, CELEBA_NAMES)
-
-
-def celeba_column() -> Column:
-    """What the column of CelebA's attributes holds."""
-    return Column("attributes", classes=CELEBA_NAMES, groups=celeba_groups())
-
-
-def celeba_cell(values: Sequence[int]) -> str:
-    """A row of ``list_attr_celeba.txt``: 40 values, 1 for present and -1 for absent.
-
-    :raises DataError: there are not 40, or one is neither.
-    """
-    if len(values) != len(CELEBA_NAMES):
-        raise DataError(f"a row has {len(values)} attributes, not {len(CELEBA_NAMES)}")
-    for name, value in zip(CELEBA_NAMES, values, strict=True):
-        if value not in (-1, 1):
-            raise DataError(f"{name} is {value!r}, neither 1 nor -1")
-    return cell(value == 1 for value in values)

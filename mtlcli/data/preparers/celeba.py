@@ -5,6 +5,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, Literal
 
 from mtlcli.data.preparers import raw_lines
+from mtlcli.data.preparers.attribute_cells import CELEBA_GROUPS, CELEBA_NAMES, cell, grouped
 from mtlcli.data.preparers.base import Bad, Item, Scan
 from mtlcli.data.preparers.faces import Faces, first_folder, left_out
 from mtlcli.data.preparers.imdb_raw import unsafe
@@ -31,7 +32,7 @@ _FOLDERS = {
 class CelebA(Faces):
     """CelebA: forty attributes of 202,599 faces of 10,177 celebrities.
 
-    A column per attribute, no or yes, called as in list_attr_celeba.txt; and gender, smile and
+    One column ``attributes`` of them all, called as in list_attr_celeba.txt; and gender, smile and
     glasses once more, in the words of the other datasets. The splits are those of
     list_eval_partition.txt where it is there, else cut 80/10/10, seeded. group is the person, where
     identity_CelebA.txt is there.
@@ -39,7 +40,8 @@ class CelebA(Faces):
     :param pictures: wild (Img/img_celeba, with the boxes of list_bbox_celeba.txt), aligned
         (Img/img_align_celeba, 178 x 218 pixels, which those boxes do not belong to), or auto, the
         first that is there.
-    :param attributes: the attributes to take, with commas between; all where left out.
+    :param attributes: attributes that get a column of their own too (no or yes), with commas
+        between.
     """
 
     title: ClassVar[str] = "CelebA: 40 attributes of 202,599 faces"
@@ -63,17 +65,19 @@ class CelebA(Faces):
         super().__init__(root, out)
         self.pictures = pictures
         self.wanted = [name.strip() for name in attributes.split(",") if name.strip()]
-        self._names: list[str] = []
+        self._header: list[str] = []
 
     def columns(self) -> dict[str, Column]:
-        """What other datasets have, too, then the attributes."""
+        """What other datasets have, too, then the attributes, together and alone."""
         shared = {k: Column("classification", classes=v) for k, (_, v) in self._common().items()}
-        return shared | {
-            name: Column("classification", classes=("no", "yes")) for name in self._names
-        }
+        names = tuple(self._header)
+        known = grouped(CELEBA_GROUPS, names) if set(names) <= set(CELEBA_NAMES) else ()
+        together = Column("attributes", classes=names, groups=known)
+        alone = {name: Column("classification", classes=("no", "yes")) for name in self.wanted}
+        return {**shared, "attributes": together, **alone}
 
     def _common(self) -> dict[str, tuple[str, tuple[str, str]]]:
-        return {column: one for column, one in COMMON.items() if one[0] in self._names}
+        return {column: one for column, one in COMMON.items() if one[0] in self._header}
 
     def read(self, root: Path) -> Scan:
         """The lines of the lists.
@@ -87,7 +91,8 @@ class CelebA(Faces):
         kind, folder = self._folder(root)
         lines = _table(attributes)
         header = next(lines)[1]
-        self._names = self._chosen(header, attributes)
+        self._require(header, attributes)
+        self._header = header
         splits = dict(_pairs(_find(root, "Eval", "list_eval_partition.txt")))
         persons = dict(_pairs(_find(root, "Anno", "identity_CelebA.txt")))
         boxes = self._boxes(root) if kind == "wild" else None
@@ -118,14 +123,13 @@ class CelebA(Faces):
                 return kind, folder
         raise self.absent(f"{root} has no folder Img/img_celeba or Img/img_align_celeba")
 
-    def _chosen(self, header: list[str], path: Path) -> list[str]:
+    def _require(self, header: list[str], path: Path) -> None:
         unknown = [name for name in self.wanted if name not in header]
         if unknown:
             raise UsageError(
                 f"--attributes: there is no attribute {unknown[0]!r}",
                 hint=f"{path.name} has: {', '.join(header)}",
             )
-        return self.wanted or header
 
     def _labels(self, header: list[str], fields: list[str]) -> dict[str, str] | str:
         name, *cells = fields
@@ -139,7 +143,8 @@ class CelebA(Faces):
             return f"a value is 1 or -1: {wrong[0][:20]}"
         values = dict(zip(header, (_ANSWERS[cell] for cell in cells), strict=True))
         shared = {k: names[values[a] == "yes"] for k, (a, names) in self._common().items()}
-        return shared | {name: values[name] for name in self._names}
+        together = cell(value == "yes" for value in values.values())
+        return {**shared, "attributes": together, **{name: values[name] for name in self.wanted}}
 
     def _boxes(self, root: Path) -> dict[str, tuple[int, int, int, int] | str]:
         path = _find(root, "Anno", "list_bbox_celeba.txt")

@@ -7,14 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtlcli.data.preparers.attribute_cells import (
+    CELEBA_GROUPS,
     CELEBA_NAMES,
-    celeba_cell,
-    celeba_column,
     cell,
     column_of,
     grouped,
 )
 from mtlcli.errors import DataError
+from mtlcli.io.column import Column
 from mtlcli.tasks.attributes import Attributes
 
 
@@ -35,21 +35,9 @@ def test_groups_follow_the_names_in_any_order() -> None:
 
 
 def test_celeba_has_forty_names_in_its_order_and_groups() -> None:
-    column = celeba_column()
-    assert len(set(column.classes)) == len(column.groups) == 40
-    assert column.classes[:3] == ("5_o_Clock_Shadow", "Arched_Eyebrows", "Attractive")
-    assert column.classes[-1] == "Young" and column.classes[20] == "Male"
-    assert min(Counter(column.groups).values()) > 1
-    Attributes("celeba", column)
-
-
-def test_a_row_of_celeba_becomes_a_cell() -> None:
-    values = [1 if name in ("Male", "Young") else -1 for name in CELEBA_NAMES]
-    made = celeba_cell(values)
-    assert [n for n, sign in zip(CELEBA_NAMES, made, strict=True) if sign == "1"] == [
-        "Male", "Young",
-    ]  # fmt: skip
-    with pytest.raises(DataError, match="39 attributes, not 40"):
-        celeba_cell(values[1:])
-    with pytest.raises(DataError, match="Young is 0, neither 1 nor -1"):
-        celeba_cell([*values[:-1], 0])
+    groups = grouped(CELEBA_GROUPS, CELEBA_NAMES)
+    assert len(set(CELEBA_NAMES)) == len(groups) == 40
+    assert CELEBA_NAMES[:3] == ("5_o_Clock_Shadow", "Arched_Eyebrows", "Attractive")
+    assert CELEBA_NAMES[-1] == "Young" and CELEBA_NAMES[20] == "Male"
+    assert min(Counter(groups).values()) > 1
+    Attributes("celeba", Column("attributes", classes=CELEBA_NAMES, groups=groups))

@@ -51,20 +51,14 @@ def root(tmp_path: Path, face: Callable[..., Path]) -> Path:
 def test_the_rows(root: Path, prepared: Callable[..., Any]) -> None:
     made = prepared("celeba", root)
     header = (made.path / "train.csv").read_text().splitlines()[0]
-    assert header == (
-        "image,x_min,y_min,x_max,y_max,gender,smile,glasses,5_o_Clock_Shadow,Eyeglasses,Male,Smiling"
-    )
+    assert header == ("image,x_min,y_min,x_max,y_max,gender,smile,glasses,attributes")
     image = "Img/img_celeba"
     assert made.lines("train") == [
-        f"{image}/000001.jpg,2,3,22,25,female,smile,no glasses,no,no,no,yes",
-        f"{image}/000002.jpg,-4,1,16,23,male,no smile,glasses,yes,yes,yes,no",
+        f"{image}/000001.jpg,2,3,22,25,female,smile,no glasses,0001",
+        f"{image}/000002.jpg,-4,1,16,23,male,no smile,glasses,1110",
     ]
-    assert made.lines("val") == [
-        f"{image}/000003.jpg,2,3,22,25,female,no smile,glasses,no,yes,no,no"
-    ]
-    assert made.lines("test") == [
-        f"{image}/000004.jpg,2,3,22,25,male,smile,no glasses,yes,no,yes,yes"
-    ]
+    assert made.lines("val") == [f"{image}/000003.jpg,2,3,22,25,female,no smile,glasses,0100"]
+    assert made.lines("test") == [f"{image}/000004.jpg,2,3,22,25,male,smile,no glasses,1011"]
     assert made.bad() == {
         "000005.jpg": "its box is empty",
         "list_attr_celeba.txt line 8": "a value is 1 or -1: 2",
@@ -73,13 +67,16 @@ def test_the_rows(root: Path, prepared: Callable[..., Any]) -> None:
         f"{image}/000010.jpg": "there is no such file",
     }
     assert made.report.left_out == {"in none of the splits of list_eval_partition.txt": 1}
-    assert manifest.load(made.path).columns["Male"].classes == ("no", "yes")
+    column = manifest.load(made.path).columns["attributes"]
+    assert (column.kind, column.classes) == ("attributes", ATTRIBUTES)
+    assert column.groups == ("beard", "worn", "whole", "mouth")
 
 
 def test_aligned_faces_have_no_box(root: Path, prepared: Callable[..., Any]) -> None:
     made = prepared("celeba", root, pictures="aligned", attributes="Smiling")
     assert made.lines("train") == [
-        "Img/img_align_celeba/000001.jpg,smile,yes", "Img/img_align_celeba/000002.jpg,no smile,no",
+        "Img/img_align_celeba/000001.jpg,female,smile,no glasses,0001,yes",
+        "Img/img_align_celeba/000002.jpg,male,no smile,glasses,1110,no",
     ]  # fmt: skip
     assert len(made.lines("test")) == 2  # their boxes do not count here, so 000005 is sound
 
