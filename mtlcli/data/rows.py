@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from mtlcli.data.decode import read_reduced
 from mtlcli.data.geometry import Framing, Size, View, look_at, render, render_map
 from mtlcli.data.row_files import MapFiles as MapFiles
 from mtlcli.data.row_files import Paths
+from mtlcli.data.samples import Sample, nothing, stacked
 from mtlcli.data.tables import Encoder, Labelled, as_seen, box_array, cells_of, label_arrays
 from mtlcli.data.transforms import Augment, Look
 from mtlcli.errors import DataError
@@ -32,27 +33,6 @@ _STRONG = 0x5354524F4E47  # random numbers of their own for the second views
 
 #: an epoch and the rows wanted, ``[B] int64``.
 Request = tuple[int, np.ndarray]
-
-
-class Sample(NamedTuple):
-    """A row, ready.
-
-    :param image: ``[3, H, W] uint8``; of a clip of N frames ``[N, 3, H, W]``.
-    :param maps: dense task → its label, ``[h, w]`` or ``[3, h, w]``.
-    :param strong: a second, strongly changed view, as ``image``.
-    :param mirrored: whether it is a mirror image.
-    """
-
-    row: int
-    image: "Tensor"
-    maps: "dict[str, Tensor]"
-    strong: "Tensor | None" = None
-    mirrored: bool = False
-
-    @property
-    def shapes(self) -> tuple[object, ...]:
-        """Samples can be stacked where these are equal."""
-        return self.image.shape, *(values.shape for values in self.maps.values())
 
 
 class Rows:
@@ -199,7 +179,7 @@ class Rows:
             except DataError as fault:
                 bad.append((row, f"{fault.where or self.path(row)}: {fault.what}"))
         groups = [list(group) for _, group in groupby(good, lambda sample: sample.shapes)]
-        made = [_stacked(group) for group in groups] or [_nothing()]
+        made = [stacked(group) for group in groups] or [nothing()]
         made[0].bad = bad
         return made
 
@@ -227,32 +207,6 @@ class Rows:
             },
             mirrored=torch.from_numpy(pixels.mirrored),
         )
-
-
-def _stacked(samples: Sequence[Sample]) -> Pixels:
-    import torch
-
-    return Pixels(
-        torch.stack([sample.image for sample in samples]),
-        np.array([sample.row for sample in samples], np.int64),
-        [],
-        {task: torch.stack([sample.maps[task] for sample in samples]) for task in samples[0].maps},
-        _stacked_views(samples),
-        np.array([sample.mirrored for sample in samples]),
-    )
-
-
-def _stacked_views(samples: Sequence[Sample]) -> "Tensor | None":
-    import torch
-
-    views = [sample.strong for sample in samples if sample.strong is not None]
-    return torch.stack(views) if views else None
-
-
-def _nothing() -> Pixels:
-    import torch
-
-    return Pixels(torch.empty((0, 3, 1, 1), dtype=torch.uint8), np.empty(0, np.int64), [])
 
 
 def from_frames(

@@ -15,7 +15,6 @@ from mtlcli.data.manifest import Dataset
 from mtlcli.data.rows import Rows, from_frames
 from mtlcli.data.transforms import Augment
 from mtlcli.engine.balancer import Balancer
-from mtlcli.engine.optim import Rates, Schedule
 from mtlcli.errors import DataError, UsageError
 from mtlcli.io import checkpoint
 from mtlcli.models.backbones.base import Backbone
@@ -23,7 +22,7 @@ from mtlcli.models.base import MultiTaskNet
 from mtlcli.models.blank import blank
 from mtlcli.models.dataset_norms import install
 from mtlcli.models.fusions.base import Fusion
-from mtlcli.recipe.schema import InputSpec, ModelSpec, Recipe, Spec, TrainSpec
+from mtlcli.recipe.schema import InputSpec, ModelSpec, Recipe
 from mtlcli.regularisers.base import Regulariser
 from mtlcli.tasks.base import ImageTask, Task
 from mtlcli.workflows.checks import Ready, TaskPlan, plans_of, recipe_of
@@ -209,26 +208,6 @@ def input_size(look: InputSpec) -> Size:
     return size
 
 
-def rates(train: TrainSpec) -> Rates:
-    """The recipe's learning rates."""
-    bias = train.last_lr if train.last_bias_lr is None else train.last_bias_lr
-    return Rates(
-        train.lr, train.weight_decay, train.fusion_lr, train.last_lr, bias, train.decay_all
-    )
-
-
-def schedule(train: TrainSpec, steps_per_epoch: int, epochs: int) -> Schedule:
-    """The recipe's schedule in steps."""
-    return Schedule(
-        train.schedule,
-        total=train.steps or epochs * steps_per_epoch,
-        warmup=round(train.warmup * steps_per_epoch),
-        power=train.power,
-        drop_every=train.drop_every * steps_per_epoch,
-        drop=train.drop,
-    )
-
-
 def header(
     recipe: Recipe, plans: Sequence[TaskPlan], name: str, *, margin: float, images: str, **more: Any
 ) -> dict[str, Any]:
@@ -305,12 +284,6 @@ def load_tensors(net: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> N
 
 
 _OTHER_RECIPE = "it was made with other settings; `mtl info FILE` shows them"
-
-
-def describe(spec: Spec) -> str:
-    """``resnet18`` or ``resnet18(stem=small)``."""
-    options = ", ".join(f"{k}={v}" for k, v in spec.options.items())
-    return f"{spec.name}({options})" if options else spec.name
 
 
 def scores_plain(metrics: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:

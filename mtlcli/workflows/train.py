@@ -13,13 +13,14 @@ from mtlcli.engine.completer import Asked
 from mtlcli.engine.distributed import World, join, leave
 from mtlcli.engine.evaluator import Scores, evaluate
 from mtlcli.engine.trainer import Step
-from mtlcli.errors import DataError, MtlError, StoppedError, UsageError
+from mtlcli.errors import DataError, MtlError, StoppedError
 from mtlcli.io import checkpoint, files, state
 from mtlcli.io.run_dir import RunDir, create, write_json
 from mtlcli.io.toml import dumps
 from mtlcli.workflows import balance_log, build, completion_log, environment, tracking
 from mtlcli.workflows.book import Book
 from mtlcli.workflows.checks import Ready
+from mtlcli.workflows.faults import explain
 from mtlcli.workflows.pictures import draw_run
 from mtlcli.workflows.run_lock import held
 from mtlcli.workflows.stopping import Stop, deferred
@@ -128,7 +129,7 @@ class Training:
             ) from None
         except BaseException as fault:
             self._failed(fault)
-            _explain(fault)
+            explain(fault)
             raise
         self._finish(save_as)
         return Outcome(
@@ -288,15 +289,3 @@ class Training:
             mark = " *" if row["epoch"] == self.book.best_epoch else ""
             cells.append(f"{float(row[f'{name}.{task.primary}']):.4f}{mark}")
         return cells
-
-
-def _explain(fault: BaseException) -> None:
-    """Faults of torch that the recipe can mend.
-
-    :raises UsageError: a part of a batch is too small for batch norm.
-    """
-    if isinstance(fault, ValueError) and "more than 1 value per channel" in str(fault):
-        raise UsageError(
-            "batch norm cannot be trained on a part of a batch with one picture only",
-            hint="raise train.batch, or lower train.accumulate; on several ranks set train.sync_bn",
-        ) from fault

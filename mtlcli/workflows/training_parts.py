@@ -24,6 +24,7 @@ from mtlcli.tasks.base import Task
 from mtlcli.workflows import build, environment, unlabelled
 from mtlcli.workflows.book import parse_best
 from mtlcli.workflows.checks import Ready, reordered
+from mtlcli.workflows.rates import rates, schedule
 
 
 @dataclass(frozen=True)
@@ -186,7 +187,7 @@ def _trainer(
         functorch_config.donated_buffer = False
         objective.compile()
     made = optimizer(
-        spec.optimizer, groups(net, balancer, build.rates(spec)),
+        spec.optimizer, groups(net, balancer, rates(spec)),
         momentum=spec.momentum, nesterov=spec.nesterov,
     )  # fmt: skip
     precision = numbers.resolve(spec.precision, world.device)
@@ -194,7 +195,7 @@ def _trainer(
         ready, tasks, completion, world, tally, precision=precision, loading=_loading(spec, world)
     )
     return Trainer(
-        objective, balancer, made, build.schedule(spec, steps_per_epoch, epochs), world,
+        objective, balancer, made, schedule(spec, steps_per_epoch, epochs), world,
         precision=precision, accumulate=spec.accumulate,
         max_norm=spec.max_norm, ema=spec.ema, seed=spec.seed, completer=completer,
     )  # fmt: skip
