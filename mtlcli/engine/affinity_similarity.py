@@ -56,7 +56,8 @@ def dissimilarities(features: Tensor) -> Tensor:
     """1 - Pearson's correlation of every two pictures' features, ``[N, D]`` → ``[N, N]``."""
     centred = features.double() - features.double().mean(1, keepdim=True)
     unit = centred / centred.norm(dim=1, keepdim=True).clamp(min=1e-30)
-    return 1 - unit @ unit.T
+    found: Tensor = 1 - unit @ unit.T
+    return found
 
 
 def rsa(one: Tensor, two: Tensor) -> float:
