@@ -9,6 +9,7 @@ from mtlcli.tasks.age import Age
 from mtlcli.tasks.base import Metrics, Task
 from mtlcli.tasks.classification import Classification
 from mtlcli.tasks.regression import Regression
+from mtlcli.tasks.segmentation import Segmentation
 
 TASKS: dict[str, tuple[Task, int]] = {
     "classification": (Classification("c", Column("classification", ("x", "y", "z"))), 3),
@@ -38,6 +39,19 @@ def test_at_once_is_row_by_row(kind: str, seed: int) -> None:
         assert torch.allclose(value, slow[name].double()), name
         assert torch.allclose(value.sum(0), whole.state[name]), name
         assert not value[given[2] == 0].any()
+
+
+def test_dense_rows_add_up_to_the_batch() -> None:
+    column = Column("segmentation", ("sky", "road"), ignore=255, encoding="index")
+    task = Segmentation("s", column)
+    output, target = torch.randn(3, 2, 4, 5), torch.randint(0, 2, (3, 4, 5), dtype=torch.uint8)
+    target[0, 0] = 255
+    weight = torch.tensor([1.0, 1.0, 0.0])
+    whole = task.metrics()
+    whole.update(output, target, weight)
+    rows = task.metrics().by_row(output, target, weight)
+    for name, value in whole.state.items():
+        assert torch.allclose(rows[name].sum(0), value) and not rows[name][2].any()
 
 
 @pytest.mark.parametrize("kind", TASKS)
