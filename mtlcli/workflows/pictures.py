@@ -164,14 +164,15 @@ def _draw_answers(path: Path, seen: _Seen) -> None:
 
 
 def _draw_parts(path: Path, task: Task, details: Details) -> None:
-    """The leading metric of each part, the best first; in another colour for every group."""
+    """The leading metric of each part, the best first; groups are named and have a colour each."""
     (parts, *_), metric = details.values(), task.primary
     groups = dict(zip(task.column.classes, task.column.groups, strict=False))
-    colours = palette(1 + len(set(groups.values())))
-    index = {group: i for i, group in enumerate(dict.fromkeys(groups.values()))}
-    ranked = sorted(parts.items(), key=lambda item: np.nan_to_num(-item[1][metric], nan=1))
-    bars = [
-        (name, scores[metric], as_colour(colours[index.get(groups.get(name, ""), 0)]))
-        for name, scores in ranked
-    ]
+    order = list(dict.fromkeys(groups.values()))
+    colours = [as_colour(colour) for colour in palette(1 + len(order))]
+    bars = []
+    for name, scores in parts.items():
+        group = groups.get(name)
+        shown, colour = (name, 0) if group is None else (f"{group}: {name}", order.index(group))
+        bars.append((shown, scores[metric], colours[colour]))
+    bars.sort(key=lambda bar: -bar[1] if bar[1] == bar[1] else 1)  # NaN last
     plot_bars(bars, f"{task.name}: {metric.replace('_', ' ')} on val", path)

@@ -94,7 +94,7 @@ def test_a_csv_becomes_a_network_that_names_attributes(
 @pytest.mark.parametrize("head", ["independent", "latent_task"])
 def test_both_heads_are_saved_and_resumed(folder: Path, fit: Run, head: str) -> None:
     values = _small(head=head, latents=2 if head == "latent_task" else 0)
-    values["train"]["epochs"] = 1
+    values["train"] |= {"epochs": 1, "schedule": "constant"}
     once = fit(values)
     more = {**values, "train": values["train"] | {"epochs": 2}}
     resumed, straight = fit(more, run=once.run), fit(more)
