@@ -94,8 +94,11 @@ def latent(
     from mtlcli.workflows import latent as work
     from mtlcli.workflows.latent_fit import Grid
 
-    given = {"mu": mu, "gamma": gamma, "lam": lam, "latents": latents}
-    grid = Grid(**{name: tuple(values) for name, values in given.items() if values})
+    usual = Grid()
+    grid = Grid(
+        mu=mu or usual.mu, gamma=gamma or usual.gamma, lam=lam or usual.lam,
+        latents=latents or usual.latents,
+    )  # fmt: skip
     outcome = work.solve(
         path, out=target, task=task, data=data or (), grid=grid, sharing=sharing,
         effort=Effort(rounds=rounds), device=device,

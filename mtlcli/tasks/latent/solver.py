@@ -1,5 +1,6 @@
 """S and L in turn, each to convergence: Algorithm 1 of Abdulnabi et al. 2015."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -203,4 +204,4 @@ def _scale(slope: Point) -> float:
 
 
 def _least(like: Tensor) -> float:
-    return float(torch.finfo(like.dtype).tiny) ** 0.5
+    return math.sqrt(torch.finfo(like.dtype).tiny)

@@ -39,7 +39,8 @@ def svd_start(
 def _of_groups(weights: Tensor, groups: Tensor) -> Tensor:
     """The left singular vectors of each group's columns, all together by size ``[D, <= M]``."""
     found = [
-        torch.linalg.svd(weights[:, groups == g], full_matrices=False) for g in groups.unique()
+        torch.linalg.svd(weights[:, groups == g], full_matrices=False)
+        for g in range(int(groups.max()) + 1)
     ]
     vectors = torch.cat([left for left, _, _ in found], 1)
     sizes = torch.cat([size for _, size, _ in found])
