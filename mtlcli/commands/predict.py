@@ -95,11 +95,9 @@ def predict(
     verbose: Verbose = 0,
 ) -> None:
     """Say what a network sees in photographs, and save them with captions."""
-    from mtlcli.workflows.clip_sources import sources_for
-    from mtlcli.workflows.model_search import find_model
+    from mtlcli.workflows.clip_sources import model_and_sources
 
-    checkpoint = find_model(model)
-    found = sources_for(checkpoint, sources)
+    checkpoint, found = model_and_sources(model, sources)
     from mtlcli.workflows import predict as workflow
 
     wishes = workflow.Wishes(

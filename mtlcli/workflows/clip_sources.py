@@ -8,19 +8,27 @@ from pathlib import Path
 from mtlcli.data import clips, video
 from mtlcli.errors import DataError, MtlError, UsageError
 from mtlcli.io import checkpoint
+from mtlcli.workflows.model_search import find_model
 from mtlcli.workflows.sources import Failure, Source, Sources, expand
 
 _FORM = "give a video, or a folder of frames"
 
 
-def sources_for(model: Path, given: Sequence[str]) -> Sources:
-    """Pictures or clips, as the network wants them; reads its header and no pixels.
+def model_and_sources(name: str | None, given: Sequence[str]) -> tuple[Path, Sources]:
+    """The checkpoint, and pictures or clips as its network wants them; reads no pixels.
 
-    :raises DataError, UsageError, MissingError: as :func:`mtlcli.workflows.sources.expand`, or
-        the checkpoint cannot be read.
+    :raises DataError, UsageError, MissingError: as :func:`mtlcli.workflows.sources.expand` and
+        :func:`mtlcli.workflows.model_search.find_model`, or the checkpoint cannot be read.
     """
+    try:
+        model = find_model(name)
+    except MtlError:
+        pictures = [text for text in given if not video.is_video(text)]
+        if pictures:
+            expand(pictures)  # a source that is not there is told of first
+        raise
     frames = frames_of(checkpoint.read_header(model))
-    return expand(given) if frames == 1 else expand_clips(given, frames)
+    return model, expand(given) if frames == 1 else expand_clips(given, frames)
 
 
 def frames_of(header: dict[str, object]) -> int:
