@@ -2,8 +2,10 @@
 
 ``python benchmarks/balancing_cost.py --tasks 5 [--pixels 32] [--batch 32] [--rounds 3]``. Every
 case does the whole step: forward, losses, balancing, backward, SGD. "K backward passes" does
-forward, one ``autograd.grad`` per task and SGD, and nothing with the gradients. ``--memory``
-measures the peak of each method's process instead.
+forward, one ``autograd.grad`` per task and SGD, and nothing with the gradients. Each case is made
+anew for its turn, so that memory holds one at a time: ``--tasks 40 --rounds 1`` needs 9 GB for the
+most demanding method. ``--only mgda,pcgrad`` takes some methods; both references are always there.
+``--memory`` measures the peak of each method's process instead.
 """
 
 import argparse
@@ -11,9 +13,10 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 
 import torch
-from interleave import race, report
+from interleave import race_fresh, report
 
 from mtlcli import catalog, registry
 from mtlcli.data.batch import Batch
@@ -106,19 +109,26 @@ def main() -> None:
     parser.add_argument("--alone", default="", help="one method's peak memory, in MB")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    names = given.only.split(",") if given.only else ["equal", PLAIN, *methods()]
-    names = list(dict.fromkeys(names))
+    chosen = given.only.split(",") if given.only else methods()
+    names = list(dict.fromkeys(["equal", PLAIN, *chosen]))
     if given.alone:
         step = step_of(given.alone, given)
         for _ in range(3):
             step()
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
     elif given.memory:
+        same = [
+            f"--{key}={getattr(given, key)}" for key in ("tasks", "batch", "pixels", "backbone")
+        ]
         for name in names:
-            words = [sys.executable, __file__, "--alone", name, "--tasks", str(given.tasks)]
+            words = [sys.executable, __file__, "--alone", name, *same]
             print(name, subprocess.run(words, capture_output=True, text=True).stdout.strip(), "MB")
     else:
-        report(race({n: step_of(n, given) for n in names}, given.rounds, given.device), "equal")
+        makers = {name: partial(step_of, name, given) for name in names}
+        seconds = race_fresh(makers, given.rounds, given.device)
+        for against in ("equal", PLAIN):
+            report(seconds, against)
+        print(f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB")
 
 
 if __name__ == "__main__":

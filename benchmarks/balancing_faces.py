@@ -56,7 +56,8 @@ def recipe(options: argparse.Namespace, choice: dict[str, Any], seed: int, tasks
             "train": {
                 "epochs": options.epochs - (options.parents if fused else 0),
                 "batch": options.batch, "lr": options.fused_lr if fused else options.lr,
-                "fusion_lr": 10.0 if fused else 1.0, "warmup": 0.5, "seed": seed, "workers": 0, "look": 0, "max_norm": 5.0,
+                "fusion_lr": 10.0 if fused else 1.0, "warmup": 0.5, "seed": seed,
+                "workers": 0, "look": 0, "max_norm": 5.0,
                 "channels_last": True, "precision": "fp32",
             },
             **choice,

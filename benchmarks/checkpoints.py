@@ -13,7 +13,7 @@ import torch
 from interleave import race, report
 
 from mtlcli.engine import precision as numbers
-from mtlcli.engine.objective import Objective
+from mtlcli.engine.objective import Count, Objective
 from mtlcli.workflows.build import Loaded, load_model
 
 
@@ -32,12 +32,12 @@ def step_of(loaded: Loaded, batch: int, device: torch.device) -> Callable[[], ob
     }
     targets = {n: t.to(device) for n, t in labels.items()}
     weights = {n: torch.ones(batch, device=device) for n in names}
-    counts = dict.fromkeys(names, float(batch))
+    counts = dict.fromkeys(names, Count(batch))
     precision = numbers.resolve("auto", device)
 
     def step() -> None:
         with numbers.autocast(precision, device):
-            losses, _ = objective(images, targets, weights, counts)
+            losses, _ = objective(images, targets, weights, counts, {})
         torch.stack([*losses.values()]).sum().backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)

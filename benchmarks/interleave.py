@@ -1,6 +1,7 @@
 """Time several cases in turns, so that a busy machine slows all of them alike."""
 
 import statistics
+import sys
 import time
 from collections.abc import Callable
 
@@ -17,6 +18,24 @@ def race(cases: dict[str, Callable[[], object]], rounds: int, device: str) -> Ti
             taken = _seconds(case, device)
             if turn >= 2:
                 seconds[name].append(taken)
+    return seconds
+
+
+def race_fresh(
+    makers: dict[str, Callable[[], Callable[[], object]]], rounds: int, device: str
+) -> Times:
+    """The same where the cases together do not fit into memory: each is made anew for its turn.
+
+    One step of each turn is not counted.
+    """
+    seconds: Times = {name: [] for name in makers}
+    for _ in range(rounds):
+        for name, make in makers.items():
+            case = make()
+            case()
+            seconds[name].append(_seconds(case, device))
+            del case
+            print(f"{name}: {seconds[name][-1]:.3f} s", file=sys.stderr, flush=True)
     return seconds
 
 
@@ -39,7 +58,7 @@ def _wait(device: str) -> None:
 def report(seconds: Times, against: str) -> None:
     """One line per case: median, range, and how its median and least compare with ``against``."""
     base = seconds[against]
-    print(f"{'':34} {'median':>8} {'least':>8} {'most':>8}   time / {against}: median, least")
+    print(f"\n{'':34} {'median':>8} {'least':>8} {'most':>8}   time / {against}: median, least")
     for name, taken in seconds.items():
         middle, least = statistics.median(taken), min(taken)
         print(

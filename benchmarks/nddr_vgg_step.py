@@ -11,7 +11,7 @@ from interleave import race, report
 from nddr_step import BARE, Plain, Step
 from torch import Tensor
 
-from mtlcli.engine.objective import Objective
+from mtlcli.engine.objective import Count, Objective
 from mtlcli.io.column import Column
 from mtlcli.models.backbones.vgg16_lfov import Vgg16Lfov
 from mtlcli.models.fused import Fused
@@ -48,13 +48,13 @@ def step(
     optimiser = torch.optim.SGD(weights, 1e-3, momentum=0.9, fused=fused_sgd)
     objectives = [Objective(net, {task: TASKS[task] for task in net.tasks}) for net in nets]
     ones = {task: torch.ones(len(images), device=images.device) for task in targets}
-    counts = {t: float(TASKS[t].count(targets[t], ones[t])) for t in targets}
+    counts = {t: Count(float(TASKS[t].count(targets[t], ones[t]))) for t in targets}
 
     def once() -> None:
         optimiser.zero_grad()
         for objective in objectives:
             with torch.autocast(images.device.type, torch.bfloat16, enabled=bf16):
-                losses, _ = objective(images, targets, ones, counts)
+                losses, _ = objective(images, targets, ones, counts, {})
             torch.stack([*losses.values()]).sum().backward()
         optimiser.step()
 

@@ -81,6 +81,7 @@ def recipe_page() -> tuple[Path, str]:
     sections = {
         "": schema.Recipe, "[tasks.NAME]": schema.TaskSpec, "[input]": schema.InputSpec,
         "[augment]": schema.AugmentSpec, "[model]": schema.ModelSpec, "[train]": schema.TrainSpec,
+        "[batches]": schema.BatchesSpec, "[unlabelled]": schema.UnlabelledSpec,
     }  # fmt: skip
     lines = ["# Keys of a recipe", "", "Made by `python docs/make.py` from the schema."]
     for title, model in sections.items():

@@ -27,6 +27,9 @@ _CLASSIFIERS = (
 BACKBONES: dict[str, str] = {
     **dict.fromkeys(_CLASSIFIERS, "mtlcli.models.backbones.classifier:Classifier"),
     "vgg16_lfov": "mtlcli.models.backbones.vgg16_lfov:Vgg16Lfov",
+    "vggface": "mtlcli.models.backbones.vggface:VggFace",
+    "mini_xception": "mtlcli.models.backbones.mini_xception:MiniXception",
+    "alexnet_fc": "mtlcli.models.backbones.alexnet_fc:AlexNetFc",
 }
 
 FUSIONS: dict[str, str] = {
@@ -39,6 +42,7 @@ ARCHITECTURES: dict[str, str] = {
     "fused": "mtlcli.models.fused:Fused",
     "shared": "mtlcli.models.shared:Shared",
     "mtan": "mtlcli.models.mtan:Mtan",
+    "light": "mtlcli.models.light:Light",
 }
 
 TASKS: dict[str, str] = {
@@ -49,6 +53,7 @@ TASKS: dict[str, str] = {
     "normals": "mtlcli.tasks.normals:Normals",
     "depth": "mtlcli.tasks.depth:Depth",
     "boundary": "mtlcli.tasks.boundary:Boundary",
+    "attributes": "mtlcli.tasks.attributes:Attributes",
 }
 
 WEIGHTINGS: dict[str, str] = {
@@ -93,17 +98,44 @@ AGGREGATORS: dict[str, str] = {
 
 COMPLETIONS: dict[str, str] = {
     "none": "mtlcli.completion.none:Nothing",
+    "distill": "mtlcli.completion.distill:Distill",
+    "pseudo": "mtlcli.completion.pseudo:Pseudo",
+    "select": "mtlcli.completion.select:Select",
+    "interpolate": "mtlcli.completion.interpolate:Interpolate",
+    "label_transfer": "mtlcli.completion.label_transfer:LabelTransfer",
+    "mrf": "mtlcli.completion.mrf:Mrf",
+    "fixmatch": "mtlcli.completion.fixmatch:FixMatch",
+    "freematch": "mtlcli.completion.freematch:FreeMatch",
+    "softmatch": "mtlcli.completion.softmatch:SoftMatch",
 }
 
-REGULARISERS: dict[str, str] = {}
+REGULARISERS: dict[str, str] = {
+    "latent_task": "mtlcli.regularisers.latent_task:LatentTask",
+    "l21": "mtlcli.regularisers.l21:L21",
+    "nuclear": "mtlcli.regularisers.nuclear:Nuclear",
+    "low_rank": "mtlcli.regularisers.low_rank:LowRank",
+    "laplacian": "mtlcli.regularisers.laplacian:Laplacian",
+}
 
 PREPARERS: dict[str, str] = {
     "imdb": "mtlcli.data.preparers.imdb:Imdb",
     "utkface": "mtlcli.data.preparers.utkface:UtkFace",
+    "adience": "mtlcli.data.preparers.adience:Adience",
+    "aflw": "mtlcli.data.preparers.aflw:Aflw",
+    "celeba": "mtlcli.data.preparers.celeba:CelebA",
+    "expw": "mtlcli.data.preparers.expw:ExpW",
+    "fer2013": "mtlcli.data.preparers.fer2013:Fer2013",
+    "ferplus": "mtlcli.data.preparers.ferplus:FerPlus",
+    "mtfl": "mtlcli.data.preparers.mtfl:Mtfl",
+    "raf": "mtlcli.data.preparers.raf:Raf",
+    "sfew": "mtlcli.data.preparers.sfew:Sfew",
     "nyuv2": "mtlcli.data.preparers.nyuv2:Nyuv2",
     "portraits": "mtlcli.data.preparers.portraits:Portraits",
     "rooms": "mtlcli.data.preparers.rooms:Rooms",
     "camvid": "mtlcli.data.preparers.camvid:CamVid",
+    "awa2": "mtlcli.data.preparers.awa:Awa2",
+    "awa": "mtlcli.data.preparers.awa1:Awa1",
+    "clothing": "mtlcli.data.preparers.clothing:Clothing",
     "csv": "mtlcli.data.preparers.csv:Csv",
     "folder": "mtlcli.data.preparers.folder:Folder",
     "masks": "mtlcli.data.preparers.masks:Masks",

@@ -8,11 +8,13 @@ import typer
 from mtlcli import __version__, console
 from mtlcli.commands import (
     about,
+    affinity,
     compare,
     demo,
     evaluate,
     fuse,
     import_,
+    latent,
     predict,
     prepare,
     recipes,
@@ -41,8 +43,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 VERBS = (
-    demo, prepare, train, fuse, evaluate, compare, report, search, sweep, predict, import_,
-    recipes, about,
+    demo, prepare, train, affinity, fuse, evaluate, compare, report, search, sweep, predict,
+    latent, import_, recipes, about,
 )  # fmt: skip
 for verb in VERBS:
     verb.register(app)

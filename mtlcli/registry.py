@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from annotated_types import Ge, Le
+from annotated_types import Ge, Gt, Le
 
 from mtlcli import catalog
 from mtlcli.errors import UsageError
@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 
 Count = Annotated[int, Ge(0)]
 NonNegative = Annotated[float, Ge(0)]
+Positive = Annotated[float, Gt(0)]
 Fraction = Annotated[float, Ge(0), Le(1)]
 _NAMES = {
     "Literal": Literal, "Path": Path, "Any": Any,
-    "Count": Count, "NonNegative": NonNegative, "Fraction": Fraction,
+    "Count": Count, "NonNegative": NonNegative, "Positive": Positive, "Fraction": Fraction,
 }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from mtlcli.balancing.base import Aggregator
+from mtlcli.balancing.kept import kept_rows
 from mtlcli.registry import Fraction, NonNegative
 
 
@@ -28,25 +29,26 @@ class DbMtl(Aggregator):
         self.memory = {"means": {}, "updates": {}}
 
     def forward(self, gradients: Tensor, losses: dict[str, Tensor]) -> Tensor:
-        averages = []
-        for row, (task, loss) in zip(gradients, losses.items(), strict=True):
-            averages.append(self._average(task, row / (loss + 1e-8)))
-        stacked = torch.stack(averages)
-        norms = stacked.norm(dim=1)
-        scale = torch.where(norms > 0, norms.max() / norms.clamp(min=1e-30), 0.0)
-        size = [float(s / (loss + 1e-8)) for s, loss in zip(scale, losses.values(), strict=True)]
-        self.used = dict(zip(losses, size, strict=True))
-        return scale @ stacked
+        sizes = torch.stack([*losses.values()]).to(gradients) + 1e-8
+        if not self.beta:
+            norms = gradients.norm(dim=1) / sizes
+            return self._mixed(gradients, norms, sizes, sizes, [*losses])
+        # the first one has no past: an average from 0 would only be rescaled away
+        kept = torch.tensor([self._share(task) for task in losses]).to(gradients)
+        means = kept_rows(self.memory["means"], [*losses], gradients)
+        means.mul_(kept.unsqueeze(1)).addcmul_(gradients, ((1 - kept) / sizes).unsqueeze(1))
+        return self._mixed(means, means.norm(dim=1), torch.ones_like(sizes), sizes, [*losses])
 
-    def _average(self, task: str, gradient: Tensor) -> Tensor:
+    def _mixed(
+        self, rows: Tensor, norms: Tensor, divisors: Tensor, sizes: Tensor, names: list[str]
+    ) -> Tensor:
+        """Σ (max ‖b‖ / ‖b_i‖) b_i, where b_i is row i over its divisor."""
+        scale = torch.where(norms > 0, norms.max() / norms.clamp(min=1e-30), 0.0)
+        self.used = dict(zip(names, (scale / sizes).tolist(), strict=True))
+        return (scale / divisors) @ rows
+
+    def _share(self, task: str) -> float:
+        """By which the task's average of before counts, β_t; 0 at its first update."""
         updates = self.memory["updates"].get(task, 0) + 1
         self.memory["updates"][task] = updates
-        if not self.beta:
-            return gradient
-        held = self.memory["means"].get(task)
-        # the first one has no past: an average from 0 would only be rescaled away
-        mean = gradient
-        if held is not None:
-            mean = gradient + self.beta / updates**self.sigma * (held.to(gradient) - gradient)
-        self.memory["means"][task] = mean
-        return mean
+        return float(self.beta / updates**self.sigma) if updates > 1 else 0.0

@@ -7,7 +7,10 @@ import torch
 from torch import Tensor
 
 from mtlcli.balancing.base import Aggregator
+from mtlcli.balancing.kept import kept_rows
 from mtlcli.registry import NonNegative
+
+_PIECE = 2**18  # numbers at once
 
 
 class ExcessMtl(Aggregator):
@@ -37,8 +40,7 @@ class ExcessMtl(Aggregator):
         self.memory = {"log_w": dict.fromkeys(tasks, 0.0), "squares": {}, "first": {}}
 
     def forward(self, gradients: Tensor, losses: dict[str, Tensor]) -> Tensor:
-        for row, task in zip(gradients, losses, strict=True):
-            excess = self._excess(task, row)
+        for task, excess in zip(losses, self._excesses(gradients, [*losses]), strict=True):
             first = self.memory["first"].setdefault(task, excess) if excess > 0 else 0.0
             if first > 0:
                 self.memory["log_w"][task] += self.step * excess / first
@@ -47,9 +49,13 @@ class ExcessMtl(Aggregator):
         self.used = dict(zip(losses, weights.tolist(), strict=True))
         return weights.to(gradients) @ gradients
 
-    def _excess(self, task: str, gradient: Tensor) -> float:
-        held = self.memory["squares"].get(task)
-        squares = gradient.square() if held is None else held.to(gradient) + gradient.square()
-        self.memory["squares"][task] = squares
-        found = float((gradient.square() * (squares + 1e-7).rsqrt()).sum())
-        return found if math.isfinite(found) else 0.0
+    def _excesses(self, gradients: Tensor, names: list[str]) -> list[float]:
+        """ê of every task; piece by piece, so that what is between stays in the cache."""
+        squares = kept_rows(self.memory["squares"], names, gradients)
+        found = torch.zeros(len(names), dtype=gradients.dtype, device=gradients.device)
+        width = max(1, _PIECE // len(names))
+        pieces = zip(torch.split(gradients, width, 1), torch.split(squares, width, 1), strict=True)
+        for gradient, held in pieces:
+            square = gradient.square()
+            found += (square * held.add_(square).add(1e-7).rsqrt_()).sum(1)
+        return [value if math.isfinite(value) else 0.0 for value in found.tolist()]

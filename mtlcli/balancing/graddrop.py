@@ -6,6 +6,8 @@ from torch import Tensor
 from mtlcli.balancing.base import Aggregator
 from mtlcli.registry import Fraction
 
+_PIECE = 2**18  # numbers at once
+
 
 class GradDrop(Aggregator):
     """Each number of the gradients keeps one sign over the tasks, drawn by how much there is of it.
@@ -23,10 +25,17 @@ class GradDrop(Aggregator):
         self.leak = leak
 
     def forward(self, gradients: Tensor, losses: dict[str, Tensor]) -> Tensor:
-        size = gradients.abs().sum(0)
-        purity = 0.5 * (1 + gradients.sum(0) / size.clamp(min=1e-30))
-        drawn = torch.rand(len(purity), generator=self.moment.generator()).to(purity)
-        kept = torch.where(
-            purity > drawn, gradients.clamp(min=0).sum(0), gradients.clamp(max=0).sum(0)
-        )
-        return self.leak * gradients.sum(0) + (1 - self.leak) * kept
+        width = max(1, _PIECE // len(gradients))
+        drawn = torch.rand(gradients.shape[1], generator=self.moment.generator()).to(gradients)
+        pieces = zip(torch.split(gradients, width, 1), torch.split(drawn, width), strict=True)
+        for piece, chance in pieces:  # what is between stays in the cache
+            chance.copy_(self._kept(piece, chance))
+        return drawn
+
+    def _kept(self, gradients: Tensor, drawn: Tensor) -> Tensor:
+        """What stays of some columns of the gradients, ``[P, w]`` → ``[w]``."""
+        total, size = gradients.sum(0), gradients.abs().sum(0)
+        purity = 0.5 * (1 + total / size.clamp(min=1e-30))
+        # the positive parts add up to (Σ|g| + Σg) / 2, the negative ones to (Σg - Σ|g|) / 2
+        kept = 0.5 * (total + torch.where(purity > drawn, size, -size))
+        return self.leak * total + (1 - self.leak) * kept

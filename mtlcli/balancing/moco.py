@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from mtlcli.balancing.base import Aggregator
+from mtlcli.balancing.kept import kept_rows
 from mtlcli.registry import Fraction, NonNegative
 
 
@@ -38,10 +39,8 @@ class MoCo(Aggregator):
         self.memory = {"y": {}, "lambda": dict.fromkeys(tasks, 1 / len(tasks)), "updates": {}}
 
     def forward(self, gradients: Tensor, losses: dict[str, Tensor]) -> Tensor:
-        for row, (task, loss) in zip(gradients, losses.items(), strict=True):
-            self._track(task, row / row.norm().clamp(min=1e-30) * loss)
         names = [*losses]
-        tracked = torch.stack([self.memory["y"][task].to(gradients) for task in names])
+        tracked = self._track(gradients, losses)
         inner = (tracked @ tracked.T).double().cpu()
         inner += self.rho * torch.eye(len(names), dtype=inner.dtype)
         held = torch.tensor([self.memory["lambda"][t] for t in names], dtype=inner.dtype)
@@ -54,9 +53,13 @@ class MoCo(Aggregator):
         self.used = {}  # of tracked gradients, not of these
         return mixed.to(tracked) @ tracked
 
-    def _track(self, task: str, gradient: Tensor) -> None:
-        updates = self.memory["updates"].get(task, 0) + 1
-        self.memory["updates"][task] = updates
-        held = self.memory["y"].get(task)
-        held = torch.zeros_like(gradient) if held is None else held.to(gradient)
-        self.memory["y"][task] = held - self.beta / updates**self.sigma * (held - gradient)
+    def _track(self, gradients: Tensor, losses: dict[str, Tensor]) -> Tensor:
+        """Y ``[P, D]`` of the present tasks, moved towards their normalised gradients."""
+        for task in losses:
+            self.memory["updates"][task] = self.memory["updates"].get(task, 0) + 1
+        rates = [self.beta / self.memory["updates"][task] ** self.sigma for task in losses]
+        rate = torch.tensor(rates).to(gradients)
+        lengths = gradients.norm(dim=1).clamp(min=1e-30)
+        pull = rate * torch.stack([*losses.values()]).to(gradients) / lengths
+        tracked = kept_rows(self.memory["y"], [*losses], gradients)
+        return tracked.mul_((1 - rate).unsqueeze(1)).addcmul_(gradients, pull.unsqueeze(1))

@@ -42,7 +42,7 @@ class SdmGrad(Aggregator):
         one, two, three = gradients
         names = [*losses]
         inner = (one @ two.T).double().cpu()
-        size = float((one.square().sum() + two.square().sum()).cpu()) / (2 * len(names))
+        size = float(one.norm().square() + two.norm().square()) / (2 * len(names))
         even = torch.full((len(names),), 1 / len(names), dtype=inner.dtype)
         held = torch.tensor([self.memory["w"][task] for task in names], dtype=inner.dtype)
         w, speed = project_to_simplex(held), torch.zeros_like(held)

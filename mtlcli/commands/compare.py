@@ -49,6 +49,10 @@ def compare(
     found, missing = compare_runs.singles(methods[0], singles or [])
     for line in missing:
         console.warn(f"no single-task network of the same data and budget; train it: {line}")
+    for line in compare_runs.remarks(
+        [run for row in [*(m.runs for m in methods), *found.values()] for run in row], methods[0]
+    ):
+        console.warn(line)
     from mtlcli.workflows import compare as work
     from mtlcli.workflows import compare_table
 

@@ -97,11 +97,23 @@ def _show(report: "Report") -> None:
         columns.append("change")
     title = f"{report.model.name} on {report.split} ({_labels(report)})"
     console.table(title, columns, [_without_baseline(r) if alone else r for r in rows])
+    _show_details(report)
     if not alone:
         console.result(f"Δm {report.delta_m:+.2%} against {_names(report)}")
     if report.model.scores.bad:
         console.warn(f"{report.model.scores.bad} pictures could not be read and were not scored")
     console.result(f"saved {report.saved}")
+
+
+def _show_details(report: "Report") -> None:
+    """The scores of a task's parts, the few groups before the many attributes."""
+    from mtlcli.commands.numbers import score
+
+    for task, levels in report.model.scores.details.items():
+        for level, parts in sorted(levels.items(), key=lambda item: len(item[1])):
+            metrics = list(next(iter(parts.values())))
+            rows = [[name, *map(score, values.values())] for name, values in parts.items()]
+            console.table(f"{task} by {level}", [level, *metrics], rows)
 
 
 def _row(task: str, metric: str, direction: str, value: float, base: float) -> list[str]:

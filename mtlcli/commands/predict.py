@@ -8,11 +8,11 @@ import typer
 from mtlcli.commands.options import Device, Json, Quiet, Verbose, examples
 
 Sources = Annotated[
-    list[str],
+    list[str] | None,
     typer.Argument(
-        metavar="SOURCE...",
-        help="Photos, folders, quoted patterns, .txt lists, - for stdin; where the network looks "
-        "at clips: videos and folders of frames.",
+        metavar="[SOURCE...]",
+        help="Photos, folders, quoted patterns, .txt lists, - for stdin; or one video; where the "
+        "network looks at clips: videos and folders of frames.",
     ),
 ]
 Model = Annotated[
@@ -59,6 +59,25 @@ Detector = Annotated[
         help="Find faces with this YuNet network; default: OpenCV's cascade.",
     ),
 ]
+Camera = Annotated[
+    int | None,
+    typer.Option("--camera", metavar="N", min=0, help="Watch this camera; they count from 0."),
+]
+Every = Annotated[
+    int, typer.Option("--every", metavar="N", min=1, help="Look at every Nth frame of a video.")
+]
+Memory = Annotated[
+    float,
+    typer.Option(
+        "--memory",
+        min=0,
+        max=0.999,
+        help="Share of the past in what is said of a face in a video; 0: each frame alone.",
+    ),
+]
+Seconds = Annotated[
+    float, typer.Option("--seconds", min=0, help="End a video after so many; 0: at its end.")
+]
 Batch = Annotated[
     int, typer.Option("--batch", min=1, help="Faces in one pass through the network.")
 ]
@@ -71,13 +90,14 @@ def register(app: typer.Typer) -> None:
         epilog=examples(
             "mtl predict photo.jpg",
             "mtl predict photos/ -m nddr.st -o seen/ --csv seen.csv",
+            "mtl predict film.mp4 --jsonl seen.jsonl",
             "mtl predict - --json < photo.jpg",
         ),
     )(predict)
 
 
 def predict(
-    sources: Sources,
+    sources: Sources = None,
     model: Model = None,
     out: Out = None,
     whole: Whole = False,
@@ -89,15 +109,32 @@ def predict(
     no_image: NoImage = False,
     detector: Detector = None,
     batch: Batch = 16,
+    camera: Camera = None,
+    every: Every = 1,
+    memory: Memory = 0.8,
+    seconds: Seconds = 0.0,
     device: Device = "auto",
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = 0,
 ) -> None:
-    """Say what a network sees in photographs, and save them with captions."""
-    from mtlcli.workflows.clip_sources import model_and_sources
+    """Say what a network sees in photographs or a video, and save them with captions."""
+    from mtlcli.workflows.clip_sources import film_of, model_for, sources_for
 
-    checkpoint, found = model_and_sources(model, sources)
+    checkpoint = model_for(model, sources or [])
+    watched = film_of(checkpoint, sources or [], camera)
+    if watched is not None:
+        from mtlcli.workflows import predict_video
+
+        predict_video.watch(
+            predict_video.Film(
+                watched, out or Path(), whole=whole, film=not no_image, jsonl=jsonl,
+                detector=detector, every=every, memory=memory, seconds=seconds, device=device,
+            ),
+            checkpoint,
+        )  # fmt: skip
+        return
+    found = sources_for(checkpoint, sources or [])
     from mtlcli.workflows import predict as workflow
 
     wishes = workflow.Wishes(

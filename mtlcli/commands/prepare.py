@@ -207,7 +207,11 @@ def _label(summary: Mapping[str, Any]) -> str:
         words += f", {summary['labels']:,} label pictures"
         words += f" of {len(summary['names'])} classes" if summary["names"] else ""
     classes = summary.get("classes", {})
-    if classes:
+    if "attributes" in summary:
+        counts = summary["attributes"]
+        words += f", {len(counts)} of them, {sum(counts.values()):,} times there"
+        words += f", {summary['gaps']:,} gaps" if summary["gaps"] else ""
+    elif classes:
         shown = dict(list(classes.items())[:8])
         words += _counts(shown, ", ") + (f" … {len(classes)} classes" if len(classes) > 8 else "")
     elif "mean" in summary:

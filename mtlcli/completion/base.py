@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,24 @@ class Seen:
     features: Tensor
     targets: Tensor
     labelled: Tensor
+
+    def probabilities(self) -> Tensor:
+        """p, ``[N, C] float32``: the softmax of each row, whatever the precision of the logits."""
+        return self.logits.float().softmax(1)
+
+    def supplement(
+        self, *, hard: Tensor | float, soft: Tensor | float, logits: Tensor | None = None
+    ) -> "Supplement":
+        """These weights where the row is unlabelled, 0 elsewhere.
+
+        :param hard: a, ``[N]`` or one number for all.
+        :param soft: b, likewise.
+        :param logits: z̄; the teacher's where left out.
+        """
+        answers = self.logits if logits is None else logits
+        # not a product with 0: what is no number would stay so
+        a, b = (torch.where(self.labelled, 0.0, weight) for weight in (hard, soft))
+        return Supplement(answers.float(), a, b)
 
 
 @dataclass(frozen=True)
@@ -47,8 +65,11 @@ class Supplement:
     soft: Tensor
 
 
-class Completion(nn.Module, ABC):
+class Completion(ABC):
     """A way to complete missing labels.
+
+    ``memory`` holds plain numbers and tensors (dicts of them, by task name) and is saved with the
+    run.
 
     :param tasks: the task names, in order.
     """
@@ -62,7 +83,6 @@ class Completion(nn.Module, ABC):
     temperature: float = 1.0
 
     def __init__(self, tasks: list[str]) -> None:
-        super().__init__()
         self.tasks = tasks
         self.memory: dict[str, Any] = {}
 
@@ -72,14 +92,17 @@ class Completion(nn.Module, ABC):
     ) -> dict[str, Supplement]:
         """The supplement of every task.
 
+        Nothing of it is differentiated. An online completion learns from the rows it is shown: with
+        several ranks, each from its own, unless it is shown all.
+
         :param seen: task → what the teacher says; all tasks have the same N rows, in one order.
         :param generator: for whatever is random (CPU).
         """
 
-    def get_extra_state(self) -> dict[str, Any]:
-        """The memory, for ``state_dict``."""
-        return self.memory
+    def state_dict(self) -> dict[str, Any]:
+        """What must survive a restart."""
+        return {"memory": dict(self.memory)}
 
-    def set_extra_state(self, state: dict[str, Any]) -> None:
-        """The inverse of :meth:`get_extra_state`."""
-        self.memory = dict(state)
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """The inverse of :meth:`state_dict`."""
+        self.memory = dict(state["memory"])

@@ -52,6 +52,8 @@ def annotate(
     picture = Image.fromarray(image)
     if scale > 1:
         picture = picture.resize((width * scale, height * scale), Image.Resampling.BICUBIC)
+    if not boxes:
+        return picture
     frames = [_scaled(box, scale) for box in boxes]
     text = "".join(part for caption in captions for part in caption)
     font = font_for(picture.size, text, len(frames))

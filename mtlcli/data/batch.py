@@ -23,17 +23,32 @@ class Pixels:
     :param images: ``[B, 3, H, W] uint8``; of clips of N frames ``[B, N, 3, H, W]``.
     :param index: their rows, ``[B] int64``.
     :param maps: dense task → its labels, ``[B, h, w, ...]``; h and w can differ from H and W.
+    :param strong: second views of the pictures, strongly changed; as ``images``.
+    :param mirrored: ``[B] bool``, which of them are mirror images; none where left out.
     """
 
     images: "Tensor"
     index: np.ndarray
     bad: list[Bad]
     maps: "dict[str, Tensor]" = field(default_factory=dict)
+    strong: "Tensor | None" = None
+    mirrored: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
+
+    def __post_init__(self) -> None:
+        if not len(self.mirrored):
+            self.mirrored = np.zeros(len(self.index), bool)
 
     def pin_memory(self) -> "Pixels":
         """In page-locked memory; DataLoader calls it."""
         maps = {task: values.pin_memory() for task, values in self.maps.items()}
-        return replace(self, images=self.images.pin_memory(), maps=maps)
+        strong = None if self.strong is None else self.strong.pin_memory()
+        return replace(self, images=self.images.pin_memory(), maps=maps, strong=strong)
+
+
+def _none() -> "Tensor":
+    import torch
+
+    return torch.zeros(0, dtype=torch.bool)
 
 
 @dataclass
@@ -47,6 +62,10 @@ class Batch:
     :param index: the rows, ``[B] int64``.
     :param bad: rows left out since the last batch, with their reasons.
     :param step: position in the epoch; a run stopped after it goes on at ``step + 1``.
+    :param more: what else is known of the rows, each ``[B, ...]``: ``dataset`` (which one a row is
+        from, int64), ``strong`` (a second view, as ``images``), and what a completion adds.
+    :param mirrored: ``[B] bool``, which pictures are mirror images; none where left out. Targets
+        are right for the picture as it is, so what else depends on a side must be mirrored too.
     """
 
     images: "Tensor"
@@ -55,6 +74,12 @@ class Batch:
     index: "Tensor"
     bad: list[Bad]
     step: int = 0
+    more: dict[str, "Tensor"] = field(default_factory=dict)
+    mirrored: "Tensor" = field(default_factory=_none)
+
+    def __post_init__(self) -> None:
+        if not len(self.mirrored):
+            self.mirrored = self.index.new_zeros(len(self.index)).bool()
 
     def __len__(self) -> int:
         return len(self.index)
@@ -81,4 +106,6 @@ class Batch:
             targets={task: change(tensor) for task, tensor in self.targets.items()},
             weights={task: change(tensor) for task, tensor in self.weights.items()},
             index=change(self.index),
+            more={name: change(tensor) for name, tensor in self.more.items()},
+            mirrored=change(self.mirrored),
         )

@@ -10,58 +10,55 @@ import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from mtlcli.data.batch import Bad, Batch, Pixels
+from mtlcli.data.order import Alternating, Joint, Order, Plain, Share
 from mtlcli.data.rows import Request, Rows
 from mtlcli.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from torch.utils.data import DataLoader, Dataset
 
-__all__ = ["Batch", "EvalLoader", "Loader", "Plan", "TrainLoader", "eval_loader", "train_loader"]
+__all__ = [
+    "Batch",
+    "EvalLoader",
+    "Loader",
+    "Mix",
+    "Plan",
+    "TrainLoader",
+    "eval_loader",
+    "train_loader",
+]
 
 _SHOWN = 3  # reasons in a message
-_MASK = 2**64 - 1
+
+
+@dataclass(frozen=True)
+class Mix:
+    """How the rows of several datasets become batches; see :mod:`mtlcli.data.order`."""
+
+    way: Literal["shuffled", "joint", "alternating"] = "shuffled"
+    share: Share = "proportional"
+    turn: Literal["batch", "epoch"] = "batch"
 
 
 @dataclass
 class Plan:
-    """Which rows are seen in which step of an epoch, on this rank.
+    """This rank's slice of every step of an epoch, from step ``start`` on."""
 
-    :param rows: how many the split has.
-    :param batch: rows per step over all ranks.
-    :param seed: of the order; None keeps the order of the rows.
-    :param least: a last batch with fewer rows than this is left out.
-    """
-
-    rows: int
-    batch: int
-    seed: int | None
+    order: Order
     rank: int
     ranks: int
-    least: int
     epoch: int = 0
     start: int = 0
 
     def __len__(self) -> int:
-        full, rest = divmod(self.rows, self.batch)
-        return full + (rest >= max(self.least, 1))
-
-    def order(self, epoch: int) -> np.ndarray:
-        """All rows in the order of an epoch, ``[N] int64``."""
-        if self.seed is None:
-            return np.arange(self.rows)
-        key = np.array([self.seed & _MASK, epoch], np.uint64)
-        return np.random.Generator(np.random.Philox(key=key)).permutation(self.rows)
+        return self.order.steps
 
     def __iter__(self) -> Iterator[Request]:
-        """The requests of ``epoch`` from step ``start`` on."""
-        order = self.order(self.epoch)
         for step in range(self.start, len(self)):
-            mine = order[step * self.batch : (step + 1) * self.batch][self.rank :: self.ranks]
+            mine = self.order.batch(self.epoch, step)[self.rank :: self.ranks]
             if len(mine):
                 yield self.epoch, mine
 
@@ -165,21 +162,27 @@ class EvalLoader(Loader):
 
 def train_loader(
     rows: Rows, *, batch: int, seed: int, workers: int, rank: int = 0, ranks: int = 1,
-    drop_last: bool = True, pin_memory: bool = False,
+    drop_last: bool = True, pin_memory: bool = False, mix: Mix | None = None,
 ) -> TrainLoader:  # fmt: skip
     """Batches in a new random order each epoch.
 
     :param batch: rows per step over all ranks; all rows where the split has fewer.
     :param workers: processes that decode; 0 decodes in this one.
     :param drop_last: leave out the last rows of an epoch that do not fill a batch.
+    :param mix: how several datasets become batches; None shuffles all rows together.
     :raises UsageError: a rank would get no rows.
     :raises DataError: there are no rows.
     """
     size = _global_batch(rows, batch)
     if size < ranks:
         raise UsageError(f"{size} rows per batch cannot be dealt to {ranks} processes")
-    plan = Plan(len(rows), size, seed, rank, ranks, least=size if drop_last else ranks)
-    return TrainLoader(rows, plan, workers, pin_memory)
+    if mix is None or mix.way == "shuffled":
+        order: Order = Plain(len(rows), size, seed, least=size if drop_last else ranks)
+    elif mix.way == "joint":
+        order = Joint(rows.sizes, size, seed, mix.share)
+    else:
+        order = Alternating(rows.sizes, size, seed, mix.share, mix.turn)
+    return TrainLoader(rows, Plan(order, rank, ranks), workers, pin_memory)
 
 
 def eval_loader(
@@ -190,8 +193,8 @@ def eval_loader(
     :param batch: rows per step over all ranks.
     :raises DataError: there are no rows.
     """
-    plan = Plan(len(rows), max(_global_batch(rows, batch), ranks), None, rank, ranks, least=1)
-    return EvalLoader(rows, plan, workers, pin_memory)
+    order = Plain(len(rows), max(_global_batch(rows, batch), ranks), None, least=1)
+    return EvalLoader(rows, Plan(order, rank, ranks), workers, pin_memory)
 
 
 def _global_batch(rows: Rows, batch: int) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,7 +17,10 @@ from mtlcli.data import clips, maps
 from mtlcli.data.batch import Bad, Batch, Pixels
 from mtlcli.data.decode import read_reduced
 from mtlcli.data.geometry import Framing, Size, View, look_at, render, render_map
-from mtlcli.data.tables import Encoder, Labelled, box_array, cells_of, label_arrays
+from mtlcli.data.row_files import MapFiles as MapFiles
+from mtlcli.data.row_files import Paths
+from mtlcli.data.samples import Sample, nothing, stacked
+from mtlcli.data.tables import Encoder, Labelled, as_seen, box_array, cells_of, label_arrays
 from mtlcli.data.transforms import Augment, Look
 from mtlcli.errors import DataError
 from mtlcli.io.column import Column
@@ -26,73 +29,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
+_STRONG = 0x5354524F4E47  # random numbers of their own for the second views
+
 #: an epoch and the rows wanted, ``[B] int64``.
 Request = tuple[int, np.ndarray]
-
-
-class Paths:
-    """Many paths in one buffer."""
-
-    def __init__(self, paths: Sequence[str]) -> None:
-        encoded = [os.fsencode(path) for path in paths]
-        self._text = b"".join(encoded)
-        self._ends = np.cumsum([0, *map(len, encoded)], dtype=np.int64)
-
-    def __len__(self) -> int:
-        return len(self._ends) - 1
-
-    def __getitem__(self, index: int) -> str:
-        return os.fsdecode(self._text[self._ends[index] : self._ends[index + 1]])
-
-
-class MapFiles:
-    """One dense task's labels: a file per row.
-
-    :param paths: one per row; empty where the row is unlabelled.
-    :param column: how the files are stored.
-    """
-
-    def __init__(self, paths: Sequence[str], column: Column) -> None:
-        self.column = column
-        self.present = np.array([bool(path) for path in paths])
-        self._paths = Paths(paths)
-
-    def __len__(self) -> int:
-        return len(self._paths)
-
-    def path(self, index: int) -> str:
-        """Where the label of a row lies."""
-        return self._paths[index]
-
-    def read(self, index: int, height: int, width: int) -> np.ndarray:
-        """The label of a row whose picture has this height and width; blank where it has none.
-
-        :raises DataError: the file cannot be used, or has another size.
-        """
-        if not self.present[index]:
-            return maps.blank(self.column, height, width)
-        values = maps.read_map(self.path(index), self.column)
-        high, wide = values.shape[:2]
-        if (high, wide) != (height, width):
-            raise DataError(maps.wrong_size(self.path(index), (wide, high), (width, height)))
-        return values
-
-
-class Sample(NamedTuple):
-    """A row, ready.
-
-    :param image: ``[3, H, W] uint8``; of a clip of N frames ``[N, 3, H, W]``.
-    :param maps: dense task → its label, ``[h, w]`` or ``[3, h, w]``.
-    """
-
-    row: int
-    image: "Tensor"
-    maps: "dict[str, Tensor]"
-
-    @property
-    def shapes(self) -> tuple[object, ...]:
-        """Samples can be stacked where these are equal."""
-        return self.image.shape, *(values.shape for values in self.maps.values())
 
 
 class Rows:
@@ -101,27 +41,37 @@ class Rows:
     :param root: the folder the paths are relative to.
     :param paths: one per row.
     :param labels: image-level task → its labels for all rows.
+    :param turned: image-level task → its labels for the mirror images, where they differ.
     :param maps: dense task → the files of its labels.
     :param framing: what the network sees of a picture.
     :param boxes: ``[N, 4]`` in pixels, half-open; NaN where a row has none; None where none has.
     :param augment: random changes; None for evaluation.
     :param seed: of the random changes.
+    :param sizes: rows of each dataset, which lie one after another; left out, all are of one.
+    :param strong: random changes of a second view of each picture; None: there is none.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one column of the table each
         self, root: Path | str, paths: Sequence[str], labels: Mapping[str, Labelled],
         framing: Framing, *, maps: Mapping[str, MapFiles] | None = None,
         boxes: np.ndarray | None = None, augment: Augment | None = None, seed: int = 0,
+        sizes: Sequence[int] = (), strong: Augment | None = None,
+        turned: Mapping[str, Labelled] | None = None,
     ) -> None:  # fmt: skip
         self.root = os.fspath(root)
         self.paths = Paths(paths)
         self.labels = dict(labels)
+        self.turned = dict(turned or {})
         self.maps = dict(maps or {})
         self.framing = framing
         self.boxes = None if boxes is None else np.asarray(boxes, np.float32).reshape(-1, 4)
         self.augment = augment
         self.seed = seed
+        self.sizes = list(sizes) or [len(self.paths)]
+        self.strong = strong
+        self._ends = np.cumsum(self.sizes)
         lengths = {len(x) for label in labels.values() for x in (label.values, label.present)}
+        lengths |= {len(one.values) for one in self.turned.values()}
         lengths |= {len(files) for files in self.maps.values()}
         lengths |= set() if self.boxes is None else {len(self.boxes)}
         if lengths - {len(self)}:
@@ -156,9 +106,21 @@ class Rows:
             labels = self._labels(index, pixels, view, (view.height, view.width))
             return Sample(index, self._rendered(frames, view, size), labels)
         look = self.augment.draw(self.seed, epoch, index)
-        view, size = self._seen(look, view, size)
-        labels = self._labels(index, pixels, view, size)
-        return Sample(index, look.paint(self._rendered(frames, view, size)), labels)
+        moved, size = self._seen(look, view, size)
+        labels = self._labels(index, pixels, moved, size)
+        image = look.paint(self._rendered(frames, moved, size))
+        strong = self._strong(epoch, index, frames, view, mirrored=look.flip)
+        return Sample(index, image, labels, strong, moved.flip)
+
+    def _strong(
+        self, epoch: int, index: int, frames: list[np.ndarray], view: View, *, mirrored: bool
+    ) -> "Tensor | None":
+        """The second, strongly changed view of a picture; a mirror image where the first is one."""
+        if self.strong is None:
+            return None
+        look = self.strong.draw(self.seed ^ _STRONG, epoch, index)._replace(flip=mirrored)
+        moved, size = self._seen(look, view, self.framing.size_of(*frames[0].shape[:2]))
+        return look.paint(self._rendered(frames, moved, size))
 
     def _rendered(self, frames: list[np.ndarray], view: View, size: Size) -> "Tensor":
         """``[3, *size] uint8``, or ``[N, 3, *size]`` where the network sees clips."""
@@ -217,7 +179,7 @@ class Rows:
             except DataError as fault:
                 bad.append((row, f"{fault.where or self.path(row)}: {fault.what}"))
         groups = [list(group) for _, group in groupby(good, lambda sample: sample.shapes)]
-        made = [_stacked(group) for group in groups] or [_nothing()]
+        made = [stacked(group) for group in groups] or [nothing()]
         made[0].bad = bad
         return made
 
@@ -226,7 +188,10 @@ class Rows:
         import torch
 
         rows = pixels.index
-        targets = {k: torch.from_numpy(v.values[rows]) for k, v in self.labels.items()}
+        targets = {
+            k: torch.from_numpy(as_seen(v, self.turned.get(k), rows, pixels.mirrored))
+            for k, v in self.labels.items()
+        }
         known = {k: v.present for k, v in self.labels.items()}
         known |= {k: v.present for k, v in self.maps.items()}
         return Batch(
@@ -236,24 +201,12 @@ class Rows:
             index=torch.from_numpy(rows),
             bad=pixels.bad,
             step=step,
+            more={
+                "dataset": torch.from_numpy(np.searchsorted(self._ends, rows, "right")),
+                **({} if pixels.strong is None else {"strong": pixels.strong}),
+            },
+            mirrored=torch.from_numpy(pixels.mirrored),
         )
-
-
-def _stacked(samples: Sequence[Sample]) -> Pixels:
-    import torch
-
-    return Pixels(
-        torch.stack([sample.image for sample in samples]),
-        np.array([sample.row for sample in samples], np.int64),
-        [],
-        {task: torch.stack([sample.maps[task] for sample in samples]) for task in samples[0].maps},
-    )
-
-
-def _nothing() -> Pixels:
-    import torch
-
-    return Pixels(torch.empty((0, 3, 1, 1), dtype=torch.uint8), np.empty(0, np.int64), [])
 
 
 def from_frames(
@@ -262,14 +215,17 @@ def from_frames(
     framing: Framing,
     *,
     dense: Mapping[str, tuple[str, Column]] | None = None,
+    sided: Mapping[str, Column] | None = None,
     augment: Augment | None = None,
     seed: int = 0,
+    strong: Augment | None = None,
 ) -> Rows:
     """The rows of one or several datasets, one after another.
 
     :param sources: image root and rows (cells are text) of each dataset.
     :param labels: image-level task → its column and what encodes the cells.
     :param dense: dense task → its column and what that holds.
+    :param sided: image-level task → what its column holds, where a mirror image changes labels.
     :raises DataError: a box or a label cannot be read (value and line).
     """
     frames = [frame for _, frame in sources]
@@ -279,13 +235,16 @@ def from_frames(
         [os.path.join(root, image) for root, frame in sources for image in frame["image"]],
         {task: label_arrays(frames, *source) for task, source in labels.items()},
         framing,
-        maps={
-            task: MapFiles(_files(sources, name), column)
-            for task, (name, column) in (dense or {}).items()
-        },
+        maps={k: MapFiles(_files(sources, name), c) for k, (name, c) in (dense or {}).items()},
         boxes=None if np.isnan(boxes).all() else boxes,
         augment=augment,
         seed=seed,
+        sizes=[len(frame) for frame in frames],
+        strong=strong,
+        turned={
+            k: label_arrays(frames, *labels[k], change=column.mirrored)
+            for k, column in (sided or {}).items()
+        },
     )
 
 

@@ -34,13 +34,34 @@ class LabelArrays(NamedTuple):
     present: np.ndarray
 
 
-def label_arrays(frames: Sequence["pd.DataFrame"], column: str, encode: Encoder) -> LabelArrays:
-    """The labels of all tables one after another; a table without the column is unlabelled."""
-    parts = [encode(cells_of(frame, column)) for frame in frames]
+def label_arrays(
+    frames: Sequence["pd.DataFrame"], column: str, encode: Encoder,
+    *, change: Callable[[list[str]], list[str]] = list,
+) -> LabelArrays:  # fmt: skip
+    """The labels of all tables one after another; a table without the column is unlabelled.
+
+    :param change: what becomes of the cells of a table before they are encoded.
+    """
+    parts = [encode(change(cells_of(frame, column))) for frame in frames]
     return LabelArrays(
         np.concatenate([part.values for part in parts]),
         np.concatenate([part.present for part in parts]),
     )
+
+
+def as_seen(
+    label: Labelled, turned: Labelled | None, rows: np.ndarray, mirrored: np.ndarray
+) -> np.ndarray:
+    """The labels of some rows, ``[B, ...]``, right for those that are seen as mirror images.
+
+    :param turned: the labels of the mirror images, where they differ.
+    :param rows: ``[B] int64``.
+    :param mirrored: ``[B] bool``.
+    """
+    found: np.ndarray = label.values[rows]
+    if turned is not None:
+        found[mirrored] = turned.values[rows[mirrored]]
+    return found
 
 
 def box_array(frame: "pd.DataFrame") -> np.ndarray:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from mtlcli.balancing.base import gramian
 from mtlcli.data.batch import Batch
 from mtlcli.engine.descent import Found, Way, not_finite
+from mtlcli.engine.objective import Count
 from mtlcli.engine.reach import leaves_of
 
 
@@ -21,7 +22,7 @@ class AtFeatures(Way):
     """
 
     def __call__(
-        self, parts: Sequence[Batch], counts: Mapping[str, float], *, gram: bool = False
+        self, parts: Sequence[Batch], counts: Mapping[str, Count], *, gram: bool = False
     ) -> Found:
         self.world.same_buffers(self.objective)
         with self.objective.net.cuts() as cuts:
@@ -30,13 +31,18 @@ class AtFeatures(Way):
         maps, leaves = [a for a, _ in cuts], [b for _, b in cuts]
         behind = self._behind({**shares, "": idle}, leaves)
         pieces = {task: self._backward(share, leaves, behind) for task, share in shares.items()}
+        unbalanced = self._backward(idle, leaves, behind) if self.objective.regularisers else []
         rows = torch.stack([_flat(found, leaves) for found in pieces.values()])
-        faulty = not_finite(losses) or not_finite(dict(zip(losses, rows.sum(1), strict=True)))
+        sums = dict(zip(losses, rows.sum(1), strict=True))
+        faulty = self.faulty(losses, idle) or not_finite(sums)
         if faulty:
             return Found(losses, faulty)
         direction, found = self._mixed(rows, losses, pieces, leaves, behind, gram=gram)
         if found.faulty:
             return found
+        if unbalanced:
+            direction = direction + _flat(unbalanced, leaves)
+            self._add(unbalanced[len(leaves) :], behind)
         torch.autograd.backward(maps, _unflat(direction * self.scale, leaves))
         self._over_ranks()
         return found
@@ -87,6 +93,12 @@ class AtFeatures(Way):
             for task, gradient in users.items():
                 parameter.grad.add_(gradient, alpha=times[task] * self.scale)
         return direction, Found(losses, faulty, known, used, inner)
+
+    def _add(self, gradients: Sequence[Tensor | None], behind: list[nn.Parameter]) -> None:
+        """Add the penalties' gradients behind Z to the tasks'."""
+        for parameter, gradient in zip(behind, gradients, strict=True):
+            if gradient is not None and parameter.grad is not None:
+                parameter.grad.add_(gradient, alpha=self.scale)
 
     def _over_ranks(self) -> None:
         if self.world.size > 1:

@@ -11,7 +11,7 @@ from mtlcli.data.batch import Batch
 from mtlcli.engine import precision as numbers
 from mtlcli.engine.balancer import Balancer
 from mtlcli.engine.distributed import World
-from mtlcli.engine.objective import Objective
+from mtlcli.engine.objective import Count, Objective
 
 
 @dataclass(frozen=True)
@@ -55,19 +55,27 @@ class Way(ABC):
 
     @abstractmethod
     def __call__(
-        self, parts: Sequence[Batch], counts: Mapping[str, float], *, gram: bool = False
+        self, parts: Sequence[Batch], counts: Mapping[str, Count], *, gram: bool = False
     ) -> Found:
         """Fill ``.grad`` with the gradients of one update, times the loss scaler's scale.
 
-        :param counts: labels of each task in the whole batch, over all ranks.
+        :param counts: what each task has to learn from in the whole batch, over all ranks.
         :param gram: also note the inner products of the tasks' gradients.
         """
 
-    def forward(self, part: Batch, counts: Mapping[str, float]) -> tuple[dict[str, Tensor], Tensor]:
-        """One forward pass on the device."""
+    def forward(
+        self, part: Batch, counts: Mapping[str, Count], parts: int = 1
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """One forward pass on the device.
+
+        :param parts: those that this rank's batch comes in.
+        """
+        share = 1.0 / (parts * self.world.size)
         batch = part.to(self.world.device)
         with numbers.autocast(self.precision, self.world.device):
-            losses, idle = self.module(batch.images, batch.targets, batch.weights, counts)
+            losses, idle = self.module(
+                batch.images, batch.targets, batch.weights, counts, batch.more, share
+            )
         return losses, idle
 
     def whole(self, losses: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -76,6 +84,15 @@ class Way(ABC):
             return {}
         total = self.world.sum(torch.stack([loss.detach() for loss in losses.values()]))
         return dict(zip(losses, total, strict=True))
+
+    def faulty(self, losses: Mapping[str, Tensor], idle: Tensor) -> tuple[str, ...]:
+        """What is not finite of the losses over all ranks and, where there are any, the penalties.
+
+        :param idle: of this rank.
+        """
+        if not self.objective.regularisers:
+            return not_finite(losses)
+        return not_finite({**losses, "the regularisers": self.world.sum(idle.detach())})
 
     @property
     def scale(self) -> float:

@@ -1,7 +1,7 @@
 """One pass without gradients: every sample once over all ranks, scores from sums."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from mtlcli.engine import precision as numbers
 from mtlcli.engine.distributed import World
 from mtlcli.models.backbones.base import eval_mode
 from mtlcli.models.base import MultiTaskNet
-from mtlcli.tasks.base import Metrics, Task
+from mtlcli.tasks.base import Details, Metrics, Task
 
 Watch = Callable[[Batch, dict[str, Tensor]], None]
 
@@ -25,6 +25,7 @@ class Scores:
     :param counts: task → labels.
     :param states: the metrics' sums, for pictures such as a confusion matrix.
     :param bad: images that could not be read, over all ranks.
+    :param details: task → the scores of its parts, for tasks that have some.
     """
 
     metrics: dict[str, dict[str, float]]
@@ -32,6 +33,7 @@ class Scores:
     counts: dict[str, float]
     states: dict[str, dict[str, Tensor]]
     bad: int
+    details: dict[str, Details] = field(default_factory=dict)
 
 
 @torch.no_grad()
@@ -73,10 +75,12 @@ def _reduced(metrics: dict[str, Metrics], sums: Tensor, bad: int, world: World) 
     for metric in metrics.values():
         metric.state = {key: world.sum(value) for key, value in metric.state.items()}
     names = list(metrics)
+    details = {name: metric.details() for name, metric in metrics.items()}
     return Scores(
         metrics={name: metric.compute() for name, metric in metrics.items()},
         losses=dict(zip(names, (sums[:, 0] / sums[:, 1]).tolist(), strict=True)),
         counts=dict(zip(names, sums[:, 1].tolist(), strict=True)),
         states={name: metric.state for name, metric in metrics.items()},
         bad=int(world.sum(torch.tensor(float(bad))).item()),
+        details={name: found for name, found in details.items() if found},
     )

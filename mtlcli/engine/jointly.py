@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from mtlcli.data.batch import Batch
-from mtlcli.engine.descent import Found, Way, not_finite
+from mtlcli.engine.descent import Found, Way
+from mtlcli.engine.objective import Count
 
 
 class Jointly(Way):
@@ -19,16 +20,16 @@ class Jointly(Way):
     """
 
     def __call__(
-        self, parts: Sequence[Batch], counts: Mapping[str, float], *, gram: bool = False
+        self, parts: Sequence[Batch], counts: Mapping[str, Count], *, gram: bool = False
     ) -> Found:
         losses: dict[str, Tensor] = {}
         weights = torch.zeros(0)
         for index, part in enumerate(parts):
             with self._synchronised(last=index == len(parts) - 1):
-                shares, idle = self.forward(part, counts)
+                shares, idle = self.forward(part, counts, len(parts))
                 found = self.whole(shares)
                 losses = {task: losses.get(task, 0) + loss for task, loss in found.items()}
-                faulty = not_finite(losses)
+                faulty = self.faulty(losses, idle)
                 if faulty:
                     return Found(losses, faulty)
                 if index == 0 and losses:

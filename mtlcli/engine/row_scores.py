@@ -22,24 +22,41 @@ Values = dict[str, float]
 
 
 @dataclass(frozen=True)
+class RowSums:
+    """One sum of every row, without the zeros: a row adds to few bins of a long histogram.
+
+    :param row: of each number that is not 0, ``[K] int64``.
+    :param place: in the flattened sum, ``[K] int64``.
+    :param value: the numbers, ``[K] float64``.
+    :param shape: of the sum.
+    """
+
+    row: Tensor
+    place: Tensor
+    value: Tensor
+    shape: torch.Size
+
+    def total(self, counts: Tensor) -> Tensor:
+        """The sum over rows of which the nth is there ``counts[n]`` times."""
+        weights = self.value * counts[self.row]
+        return torch.bincount(self.place, weights, minlength=self.shape.numel()).view(self.shape)
+
+
+@dataclass(frozen=True)
 class RowScores:
     """One task's sums by row.
 
-    :param index: the rows, ``[N] int64``, in the order of the states.
-    :param states: name → ``[N, S] float64``.
-    :param shapes: name → the shape of one state.
+    :param index: the rows, ``[N] int64``, in the order of the sums.
+    :param states: name → every row's sum.
     """
 
     index: Tensor
-    states: dict[str, Tensor]
-    shapes: dict[str, torch.Size]
+    states: dict[str, RowSums]
 
     def score(self, task: Task, counts: Tensor) -> Values:
         """The metrics where row n is there ``counts[n]`` times, ``[N] float64``."""
         metrics = task.metrics()
-        metrics.state = {
-            name: (counts @ state).view(self.shapes[name]) for name, state in self.states.items()
-        }
+        metrics.state = {name: state.total(counts) for name, state in self.states.items()}
         return metrics.compute()
 
 
@@ -53,7 +70,8 @@ def row_scores(
 ) -> dict[str, RowScores]:
     """Score a network and keep every row's sums, in the order of the rows."""
     index: list[Tensor] = []
-    held: dict[str, list[dict[str, Tensor]]] = {name: [] for name in tasks}
+    held: dict[str, list[dict[str, RowSums]]] = {name: [] for name in tasks}
+    first = 0
     with eval_mode(net):
         for batch in batches:
             index.append(batch.index)
@@ -63,17 +81,31 @@ def row_scores(
             for name, task in tasks.items():
                 target, weight = on_device.targets[name], on_device.weights[name]
                 output = task.at_size_of(outputs[name].float(), target)
-                for row in range(len(batch)):
-                    metrics = task.metrics()
-                    one = slice(row, row + 1)
-                    metrics.update(output[one], target[one], weight[one])
-                    held[name].append({k: v.cpu().clone() for k, v in metrics.state.items()})
+                found = task.metrics().by_row(output, target, weight)
+                held[name].append({k: _sparse(v.cpu(), first) for k, v in found.items()})
+            first += len(batch)
     rows = torch.cat(index)
     order = rows.argsort()
     return {name: _joined(rows[order], states, order) for name, states in held.items()}
 
 
-def _joined(rows: Tensor, states: list[dict[str, Tensor]], order: Tensor) -> RowScores:
-    names = list(states[0])
-    stacked = {k: torch.stack([s[k].double().flatten() for s in states])[order] for k in names}
-    return RowScores(rows, stacked, {k: states[0][k].shape for k in names})
+def _sparse(state: Tensor, first: int) -> RowSums:
+    """The numbers of ``[B, *shape]`` that are not 0, the rows counted from ``first``."""
+    flat = state.double().flatten(1)
+    row, place = flat.nonzero(as_tuple=True)
+    return RowSums(row + first, place, flat[row, place], state.shape[1:])
+
+
+def _joined(index: Tensor, batches: list[dict[str, RowSums]], order: Tensor) -> RowScores:
+    """The batches' sums as one, the rows in ``order``."""
+    where = order.argsort()  # where the nth row that was looked at stands
+    states = {}
+    for name, one in batches[0].items():
+        parts = [batch[name] for batch in batches]
+        states[name] = RowSums(
+            where[torch.cat([part.row for part in parts])],
+            torch.cat([part.place for part in parts]),
+            torch.cat([part.value for part in parts]),
+            one.shape,
+        )
+    return RowScores(index, states)

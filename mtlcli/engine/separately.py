@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from mtlcli.balancing.base import gramian
 from mtlcli.data.batch import Batch
 from mtlcli.engine.descent import Found, Way, not_finite
+from mtlcli.engine.objective import Count
+from mtlcli.engine.penalties import Penalties
 from mtlcli.engine.reach import Reach, reach
 from mtlcli.engine.rows import Rows
 from mtlcli.errors import UsageError
@@ -23,17 +25,19 @@ class Separately(Way):
     _reach: Reach | None = None
 
     def __call__(
-        self, parts: Sequence[Batch], counts: Mapping[str, float], *, gram: bool = False
+        self, parts: Sequence[Batch], counts: Mapping[str, Count], *, gram: bool = False
     ) -> Found:
-        names = [task for task, count in counts.items() if count > 0]
+        names = [task for task, count in counts.items() if count.present]
         self.world.same_buffers(self.objective)
         reached = self._reached(parts[0])
         estimates = self.balancer.aggregator.estimates
         rows = Rows(reached.shared, estimates * len(names))
         own = {task: Rows(reached.own[task], 1) for task in names if reached.own[task]}
+        penalties = Penalties(self.objective)
         losses: dict[str, Tensor] = {}
         for index, part in enumerate(parts):
-            shares, _ = self.forward(part, counts)
+            shares, idle = self.forward(part, counts, len(parts))
+            penalties.add(idle, self.scaler)
             first_row = (index % estimates) * len(names)
             self._backward(shares, rows, own, first_row)
             losses = {task: losses.get(task, 0) + loss.detach() for task, loss in shares.items()}
@@ -41,7 +45,7 @@ class Separately(Way):
             rows.values[late * len(names) :][: len(names)] = rows.values[: len(names)]
         self._over_ranks(rows, own)
         losses = self.whole(losses)
-        faulty = not_finite(losses)
+        faulty = self.faulty(losses, penalties.value)
         if faulty:
             return Found(losses, faulty)
         # seen before they are mixed only where the method would keep them
@@ -52,7 +56,10 @@ class Separately(Way):
             if overflown:  # fp16: the scaler leaves the step out and lowers its scale
                 hand_out(rows.parameters, rows.views(rows.values.sum(0)))
                 return Found(losses)
-        return self._mix(rows, own, losses, gram=gram)
+        found = self._mix(rows, own, losses, gram=gram)
+        if not found.faulty:
+            penalties.hand_out(self.world)
+        return found
 
     def _reached(self, part: Batch) -> Reach:
         if self._reach is None:

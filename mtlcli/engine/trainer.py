@@ -14,10 +14,11 @@ from mtlcli.balancing.base import Moment
 from mtlcli.data.batch import Batch
 from mtlcli.engine.at_features import AtFeatures
 from mtlcli.engine.balancer import Balancer
+from mtlcli.engine.completer import Asked, Completer
 from mtlcli.engine.descent import Found, Way
 from mtlcli.engine.distributed import World, replicate
 from mtlcli.engine.jointly import Jointly
-from mtlcli.engine.objective import Objective
+from mtlcli.engine.objective import Count, Objective
 from mtlcli.engine.optim import Schedule
 from mtlcli.engine.separately import Separately
 from mtlcli.models.base import MultiTaskNet
@@ -57,6 +58,7 @@ class Trainer:
     :param max_norm: gradients are clipped to this norm; 0: not at all.
     :param ema: decay of the average of weights; 0: none.
     :param seed: with the step and the rank it decides all randomness of a step.
+    :param completer: what tasks learn from rows that are not labelled for them.
     """
 
     def __init__(  # noqa: PLR0913 - the parts, and one option per recipe key
@@ -72,6 +74,7 @@ class Trainer:
         max_norm: float = 0.0,
         ema: float = 0.0,
         seed: int = 0,
+        completer: Completer | None = None,
     ) -> None:
         self.objective = objective
         self.balancer = balancer
@@ -82,6 +85,7 @@ class Trainer:
         self.accumulate = accumulate
         self.max_norm = max_norm
         self.seed = seed
+        self.completer = completer
         self.scaler = torch.amp.GradScaler(world.device.type, enabled=precision == "fp16")
         average = get_ema_multi_avg_fn(ema)  # type: ignore[no-untyped-call]
         self.average = AveragedModel(objective.net, multi_avg_fn=average) if ema else None
@@ -100,6 +104,10 @@ class Trainer:
         net: MultiTaskNet = chosen
         return net
 
+    def complete(self, epoch: int) -> Asked | None:
+        """Before an epoch, counted from 0: ask the teacher for missing labels where it is due."""
+        return self.completer.refresh(epoch, self.net) if self.completer else None
+
     def run(self, batches: Iterable[Batch], epoch: int = 0) -> Iterator[Step]:
         """One step per batch of an epoch, counted from 0."""
         self.objective.train()
@@ -116,6 +124,7 @@ class Trainer:
         torch.manual_seed(seed)
         lr = self._set_rates()
         self.balancer.begin(Moment(self.step, self.epoch, self.seed))
+        batch = self.completer.attach(batch) if self.completer else batch
         counts = self._counts(batch)
         looked = self.balancer.looks_at(self.step)
         way, parts = self._way(batch, counts, looked=looked)
@@ -134,11 +143,11 @@ class Trainer:
         )  # fmt: skip
 
     def _way(
-        self, batch: Batch, counts: Mapping[str, float], *, looked: bool
+        self, batch: Batch, counts: Mapping[str, Count], *, looked: bool
     ) -> tuple[Way, list[Batch]]:
         """How this batch's gradients are taken, and the parts it is cut into."""
         cuts = self._cuts(batch)
-        several = len(counts) > 1 and any(counts.values())
+        several = len(counts) > 1 and any(count.present for count in counts.values())
         joint = cuts == 1 or self.balancer.weighting.linear
         if not several or (joint and not looked and not self.balancer.separate):
             return self.jointly, batch.parts(cuts)
@@ -157,7 +166,7 @@ class Trainer:
         return norm
 
     @torch.no_grad()
-    def _again(self, batch: Batch, counts: Mapping[str, float]) -> dict[str, Tensor]:
+    def _again(self, batch: Batch, counts: Mapping[str, Count]) -> dict[str, Tensor]:
         """The losses of the same batch after the update; batch statistics stay as they are."""
         with frozen_statistics(self.objective):
             parts = [self.separately.forward(part, counts)[0] for part in batch.parts(1)]
@@ -169,11 +178,23 @@ class Trainer:
             group["lr"] = group["initial_lr"] * factor
         return float(self.optimizer.param_groups[0]["lr"])
 
-    def _counts(self, batch: Batch) -> dict[str, float]:
+    def _counts(self, batch: Batch) -> dict[str, Count]:
         tasks = self.objective.tasks
-        local = [task.count(batch.targets[n], batch.weights[n]) for n, task in tasks.items()]
-        totals = self.world.sum(torch.stack(local).double()).tolist()
-        return dict(zip(tasks, totals, strict=True))
+        local = [
+            torch.stack([
+                task.count(batch.targets[name], batch.weights[name]).double(),
+                self._unlabelled(name, batch).double(),
+            ])
+            for name, task in tasks.items()
+        ]  # fmt: skip
+        totals = self.world.sum(torch.stack(local)).tolist()
+        return {name: Count(*pair) for name, pair in zip(tasks, totals, strict=True)}
+
+    def _unlabelled(self, name: str, batch: Batch) -> Tensor:
+        """Rows that a completion answers for, whether or not it believes its answer."""
+        if self.completer is None or not self.completer.answers(name):
+            return torch.zeros(())
+        return (batch.weights[name] == 0).sum()
 
     def _cuts(self, batch: Batch) -> int:
         """Parts of the batch: as many on every rank, since parts may exchange batch statistics."""
@@ -196,6 +217,7 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
             "average": self.average.state_dict() if self.average else None,
+            "completer": self.completer.state_dict() if self.completer else {},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -211,6 +233,8 @@ class Trainer:
         self.scaler.load_state_dict(state["scaler"])
         if self.average:
             self.average.load_state_dict(state["average"])
+        if self.completer:
+            self.completer.load_state_dict(state["completer"])
 
 
 def _lay_out_as_parameters(optimizer: torch.optim.Optimizer) -> None:

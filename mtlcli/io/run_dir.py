@@ -47,6 +47,11 @@ class RunDir:
         return self.path / "balancing.csv"
 
     @property
+    def completion(self) -> Path:
+        """How many missing labels were completed in each epoch, and how well."""
+        return self.path / "completion.csv"
+
+    @property
     def best(self) -> Path:
         """The best checkpoint by the recipe's metric."""
         return self.path / "best.st"

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +33,8 @@ class MultiTaskNet(ABC, nn.Module):
     :raises UsageError: a task has a name that PyTorch keeps for itself, such as ``type``.
     """
 
+    #: whether single-task networks can be joined in it, as `mtl fuse` does.
+    joins: ClassVar[bool] = True
     #: whether :meth:`features` takes clips ``[B, N, 3, H, W]`` itself; else their frames are looked
     #: at one by one, and their last features averaged.
     temporal: ClassVar[bool] = False
@@ -42,6 +44,7 @@ class MultiTaskNet(ABC, nn.Module):
         _check_names(tasks)
         self.tasks = tasks
         self.heads = nn.ModuleDict()
+        self.frozen: list[str] = []
         self._cuts: list[tuple[Tensor, Tensor]] | None = None
         # 0..255 → (x / 255 - mean) / std as one multiply-add; settings, not weights, so not saved
         scale = 1.0 / (255.0 * torch.tensor(list(std)))
@@ -79,6 +82,47 @@ class MultiTaskNet(ABC, nn.Module):
         features = self.last_features(images)
         return {task: head(features[task]) for task, head in self.heads.items()}
 
+    def freeze(self, parts: Iterable[str]) -> None:
+        """These parts learn nothing from now on, and their batch norms keep what they know.
+
+        :param parts: names of modules, such as ``backbones`` or ``heads.age``.
+        :raises UsageError: there is no such part, or nothing would be left to learn.
+        """
+        self.frozen = list(parts)
+        known = dict(self.named_modules())
+        for name in self.frozen:
+            if name not in known or not name:
+                having = [child for child, part in self.named_children() if list(part.parameters())]
+                raise UsageError(
+                    f"train.freeze: the network has no part {name!r}",
+                    hint=f"it has {', '.join(having)}, and in them such as heads.{self.tasks[0]}",
+                )
+            known[name].requires_grad_(False)
+        if not any(parameter.requires_grad for parameter in self.parameters()):
+            raise UsageError("train.freeze leaves nothing to train", hint="freeze less")
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Self:
+        """Training mode, but for frozen parts."""
+        super().train(mode)
+        for name in self.frozen:
+            self.get_submodule(name).eval()
+        return self
+
+    def embed(self, images: Tensor) -> dict[str, Tensor]:
+        """Images or clips, as :meth:`forward`, to what each head's last layer reads, ``[B, D]``.
+
+        :raises UsageError: a head answers for every pixel.
+        """
+        features = self.last_features(images)
+        return {task: _image_head(task, h).embed(features[task]) for task, h in self.heads.items()}
+
+    def answer(self, embeddings: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What :meth:`embed` gave to one output per task; both together are :meth:`forward`."""
+        return {
+            task: _image_head(task, h).answer(embeddings[task]) for task, h in self.heads.items()
+        }
+
     @contextmanager
     def cuts(self) -> Iterator[list[tuple[Tensor, Tensor]]]:
         """Inside, the graph is cut at the shared features: pairs of a map and its detached copy.
@@ -112,6 +156,16 @@ class MultiTaskNet(ABC, nn.Module):
     def last_layers(self) -> list[nn.Module]:
         """The last layer of each head; they too may learn at their own rate."""
         return [head.last for head in self.heads.values() if isinstance(head.last, nn.Module)]
+
+
+def _image_head(task: str, head: nn.Module) -> Any:
+    """A head with ``embed`` and ``answer``."""
+    if not hasattr(head, "embed"):
+        raise UsageError(
+            f"the head of {task} answers for every pixel and has no vector per image",
+            hint="leave out `regularisers`, or that task",
+        )
+    return head
 
 
 def _check_names(tasks: list[str]) -> None:

@@ -1,12 +1,14 @@
 """Hard parameter sharing: one backbone for all tasks (Caruana 1993)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from torch import Tensor, nn
 
 from mtlcli.models.backbones.base import Backbone
 from mtlcli.models.base import Backbones, MakeFusion, MakeHead, MultiTaskNet
 from mtlcli.models.shortcut import Shortcut
+from mtlcli.models.stitch import Stitch
 
 NAME = "shared"
 
@@ -15,6 +17,8 @@ class Shared(MultiTaskNet):
     """One backbone, one head per task on its last features; nothing is fused.
 
     :param shortcut: give the heads the outputs of all stages, not of the last alone.
+    :param stitch: let the heads' hidden layers exchange what they hold, by one learned matrix over
+        all tasks' vectors that starts as the identity; a single task has nothing to exchange.
     """
 
     def __init__(
@@ -27,6 +31,7 @@ class Shared(MultiTaskNet):
         std: Iterable[float],
         *,
         shortcut: bool = False,
+        stitch: bool = False,
     ) -> None:
         super().__init__(tasks, mean, std)
         backbone = backbones[NAME]
@@ -36,6 +41,9 @@ class Shared(MultiTaskNet):
             self.shortcuts[NAME] = Shortcut(backbone.channels, backbone.signed[-1])
         for task in tasks:
             self.heads[task] = make_head(task, backbone.channels[-1])
+        self.fusions = nn.ModuleList()
+        if stitch and len(tasks) > 1:
+            self.fusions.append(Stitch({task: _hidden(self.heads[task]) for task in tasks}))
 
     @staticmethod
     def backbone_names(tasks: list[str]) -> list[str]:
@@ -47,3 +55,22 @@ class Shared(MultiTaskNet):
         maps = backbone.outputs(self.normalise(images))
         last: Tensor = self.shortcuts[NAME](maps) if self.shortcuts else maps[-1]
         return dict.fromkeys(self.tasks, self.cut([last])[0])
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        return self.answer(self.embed(images)) if self.fusions else super().forward(images)
+
+    def answer(self, embeddings: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        if not self.fusions:
+            return super().answer(embeddings)
+        heads: dict[str, Any] = dict(self.heads.items())
+        mixed = self.fusions[0]({t: head.activate(embeddings[t]) for t, head in heads.items()})
+        return {task: head.finish(mixed[task]) for task, head in heads.items()}
+
+    def fusion_parameters(self) -> list[nn.Parameter]:
+        return list(self.fusions.parameters())
+
+
+def _hidden(head: nn.Module) -> int:
+    """The width of a head's hidden layer; 0 without one."""
+    hidden = getattr(head, "hidden", None)
+    return hidden.out_features if isinstance(hidden, nn.Linear) else 0

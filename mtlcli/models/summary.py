@@ -61,7 +61,8 @@ def _macs(net: MultiTaskNet, image: Tensor) -> Counter[str]:
             weight = layer.weight
             assert isinstance(weight, Tensor)
             # a weight [out, in / groups, kh, kw] is used once for every output pixel
-            found[part] += weight.numel() * out.numel() // out.shape[-1 if out.ndim < 4 else 1]
+            channels = out.shape[1 if isinstance(layer, nn.Conv2d) else -1]
+            found[part] += weight.numel() * out.numel() // channels
 
         return hook
 

@@ -18,7 +18,7 @@ from mtlcli.errors import UsageError
 from mtlcli.recipe import library, overrides
 from mtlcli.recipe.overrides import merge as merge
 from mtlcli.recipe.places import Source, place
-from mtlcli.recipe.schema import PARTS, Recipe, as_part
+from mtlcli.recipe.schema import PARTS, Recipe, TaskSpec, as_part, as_parts
 from mtlcli.recipe.strict_yaml import parse as parse_yaml
 
 _HINT = "`mtl recipes show demo/nddr --resolved` shows every key with its value"
@@ -153,7 +153,7 @@ def _parts(values: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     """The faults of every part that is named; a spec of the wrong form is the schema's matter."""
     model = _table(values.get("model"))
     for kind in PARTS:
-        top = kind in ("weighting", "aggregator")
+        top = kind in ("weighting", "aggregator", "completion")
         home, where = (values, kind) if top else (model, f"model.{kind}")
         if kind in home:
             yield _part_faults(kind, where, as_part(home[kind], PARTS[kind]), "name")
@@ -161,13 +161,17 @@ def _parts(values: Mapping[str, Any]) -> Iterator[dict[str, str]]:
         yield _part_faults("backbone", f"model.backbones.{task}", as_part(spec), "name")
     for name, task in _table(values.get("tasks")).items():
         yield _part_faults("task kind", f"tasks.{name}", task, "kind")
+    penalties = as_parts(values.get("regularisers", ()))
+    for index, spec in enumerate(penalties if isinstance(penalties, list) else ()):
+        yield _part_faults("regulariser", f"regularisers.{index}", spec, "name")
 
 
 def _part_faults(kind: str, where: str, spec: Any, key: str) -> dict[str, str]:
     options = dict(_table(spec))
     name = options.pop(key, None)
     if kind == "task kind":
-        options.pop("column", None)
+        for own in TaskSpec.model_fields:
+            options.pop(own, None)
     if not isinstance(name, str) or not name:
         return {}
     return registry.faults(kind, name, options, where)

@@ -4,7 +4,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
+
+from mtlcli.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -40,3 +43,28 @@ class Regulariser(nn.Module, ABC):
     def forward(self, sight: Sight) -> Tensor:
         """The penalty times its factor."""
         return self.strength * self.penalty(sight)
+
+
+def first_layers(heads: Mapping[str, nn.Module]) -> Tensor:
+    """W = [W_1 … W_K] ``[D, ΣC]``: the heads' first layers, one row per feature that they read.
+
+    :raises UsageError: a head has no first layer (dense ones), or they read features of different
+        widths.
+    """
+    found: dict[str, Tensor] = {}
+    for task, head in heads.items():
+        layer = getattr(head, "first", None)
+        if not isinstance(layer, nn.Linear):
+            raise UsageError(
+                f"the head of {task} has no first linear layer that could be regularised",
+                hint="leave out `regularisers`, or the tasks that answer for every pixel",
+            )
+        found[task] = layer.weight
+    widths = {task: weight.shape[1] for task, weight in found.items()}
+    if len(set(widths.values())) > 1:
+        read = ", ".join(f"{task} reads {width}" for task, width in widths.items())
+        raise UsageError(
+            f"the heads read features of different widths, so they do not make one matrix: {read}",
+            hint="take backbones of one width, or leave out l21, nuclear and low_rank",
+        )
+    return torch.cat([weight.T for weight in found.values()], 1)

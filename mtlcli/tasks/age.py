@@ -1,7 +1,7 @@
 """Age in years, as a distribution over whole years that is decoded by its expectation (DEX)."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from mtlcli.errors import UsageError
 from mtlcli.io.column import Column
 from mtlcli.registry import Count, Fraction, NonNegative
-from mtlcli.tasks.base import Direction, ImageTask, Labels, Metrics, histogram_median
-from mtlcli.tasks.heads import ImageHead
+from mtlcli.tasks.base import Direction, ImageTask, Labels, Metrics, full, histogram_median
+from mtlcli.tasks.completable import OverClasses
+from mtlcli.tasks.heads import image_head
 from mtlcli.tasks.regression import encode_numbers
 
 _BIN = 0.01  # years; the median is exact to half of it
@@ -46,14 +47,28 @@ class AgeMetrics(Metrics):
 
     def update(self, output: Tensor, target: Tensor, weight: Tensor) -> None:
         seen = weight > 0
-        output, target, weight = output[seen], target[seen], weight[seen].double()
-        error = (expectation(output, self.years.to(output.device)) - target).abs().double()
+        error, cells = self._errors(output[seen], target[seen])
+        weight = weight[seen].double()
         sums = torch.stack([weight.sum(), (error * weight).sum(), ((error <= 5) * weight).sum()])
         bins = len(self.state["errors"])
-        cells = (error / _BIN).nan_to_num(bins).long().clamp(max=bins - 1)
         counts = torch.bincount(cells, weights=weight, minlength=bins)
         self.state["sums"] = self.state["sums"] + sums.cpu()
         self.state["errors"] = self.state["errors"] + counts.cpu()
+
+    def _errors(self, output: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Absolute errors ``[B] float64`` in years, and their bins ``[B] int64``."""
+        error = (expectation(output, self.years.to(output.device)) - target).abs().double()
+        bins = len(self.state["errors"])
+        return error, (error / _BIN).nan_to_num(bins).long().clamp(max=bins - 1)
+
+    def by_row(self, output: Tensor, target: Tensor, weight: Tensor) -> dict[str, Tensor]:
+        error, cells = (x.cpu() for x in self._errors(output, target))
+        weight = weight.double().cpu()
+        seen = weight > 0
+        terms = torch.stack([weight, error * weight, (error <= 5) * weight], 1)
+        found = torch.zeros(len(cells), len(self.state["errors"]), dtype=torch.float64)
+        found.scatter_(1, cells.unsqueeze(1), weight.unsqueeze(1))
+        return {"sums": torch.where(seen.unsqueeze(1), terms, 0.0), "errors": found}
 
     def compute(self) -> dict[str, float]:
         count, absolute, within = self.state["sums"].tolist()
@@ -65,10 +80,10 @@ class AgeMetrics(Metrics):
 
 def expectation(output: Tensor, years: Tensor) -> Tensor:
     """Logits ``[B, C]`` to expected ages ``[B]``: DEX (Rothe et al. 2018), E = Σ year · p."""
-    return (output.float().softmax(1) * years).sum(1)  # autocast would make a product of it bf16
+    return (full(output).softmax(1) * years).sum(1)  # autocast would make a product of it bf16
 
 
-class Age(ImageTask):
+class Age(OverClasses, ImageTask):
     """Age in years: distribution over years, decoded by expectation; MAE, median error, CS@5.
 
     The loss is that of DLDL-v2 (Gao et al. 2018): the Kullback-Leibler divergence from a normal
@@ -79,11 +94,13 @@ class Age(ImageTask):
     :param spread: standard deviation of the label distribution in years; 0 puts all on the nearest
         year, which makes the divergence the plain cross-entropy.
     :param expected: factor of the expectation's absolute error (per year) in the loss.
-    :param hidden: width of a hidden layer in the head; 0 for none.
+    :param head: "relu", or "prelu": PReLU and batch norm after the hidden layer.
+    :param hidden: width of a hidden layer in the head; 0 for none (512 with "prelu").
     :param dropout: probability of dropout in the head.
     """
 
     kind = "age"
+    answers = "classes"
     directions: ClassVar[dict[str, Direction]] = {"mae": "min", "median_ae": "min", "cs5": "max"}
 
     def __init__(
@@ -95,6 +112,7 @@ class Age(ImageTask):
         high: int | None = None,
         spread: NonNegative = 2.0,
         expected: NonNegative = 0.1,
+        head: Literal["relu", "prelu"] = "relu",
         hidden: Count = 0,
         dropout: Fraction = 0.0,
     ) -> None:
@@ -106,10 +124,12 @@ class Age(ImageTask):
         #: the year of every class: index ↔ year is defined here and nowhere else.
         self.years = torch.arange(first, last + 1, dtype=torch.float32)
         self.spread, self.expected = spread, expected
-        self.hidden, self.dropout = hidden, dropout
+        self._head, self.hidden, self.dropout = head, hidden, dropout
 
     def head(self, channels: int) -> nn.Module:
-        return ImageHead(channels, len(self.years), hidden=self.hidden, dropout=self.dropout)
+        return image_head(
+            self._head, channels, len(self.years), hidden=self.hidden, dropout=self.dropout
+        )
 
     def encode(self, cells: Sequence[str]) -> Labels:
         """Ages outside ``low..high`` are taken as unlabelled."""
@@ -119,11 +139,18 @@ class Age(ImageTask):
 
     def loss(self, output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
         years = self.years.to(output.device)
-        logits = output.float()
+        logits = full(output)
         labels = gaussian_labels(target, years, self.spread)
         divergence = nn.functional.kl_div(logits.log_softmax(1), labels, reduction="none").sum(1)
         each = divergence + self.expected * (expectation(logits, years) - target).abs()
         return (each * weight).sum()
+
+    def pseudo(self, output: Tensor) -> Tensor:
+        """The expected age."""
+        return expectation(output, self.years.to(output.device))
+
+    def class_of(self, target: Tensor) -> Tensor:
+        return (target - self.years[0]).round().long().clamp(0, len(self.years) - 1)
 
     def metrics(self) -> AgeMetrics:
         return AgeMetrics(self.years)

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from mtlcli.io.column import Column
 
 Direction = Literal["min", "max"]
+#: what scores are of (attribute, group) → name → metric → value.
+Details = dict[str, dict[str, dict[str, float]]]
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,35 @@ class Metrics(ABC):
     def update(self, output: Tensor, target: Tensor, weight: Tensor) -> None:
         """Add one batch; rows (or pixels) of weight 0 are unlabelled and change nothing."""
 
+    def by_row(self, output: Tensor, target: Tensor, weight: Tensor) -> dict[str, Tensor]:
+        """What each row of a batch alone would add: state's name → ``[B, *its shape]``.
+
+        Row by row here; where a formula for all rows at once is at hand, metrics override it. To be
+        called on fresh metrics, which stay fresh.
+        """
+        fresh = dict(self.state)
+        found: dict[str, list[Tensor]] = {name: [] for name in fresh}
+        for row in range(len(weight)):
+            self.state = dict(fresh)
+            one = slice(row, row + 1)
+            self.update(output[one], target[one], weight[one])
+            for name, value in self.state.items():
+                found[name].append(value - fresh[name].to(value.device))
+        self.state = fresh
+        return {name: torch.stack(values) for name, values in found.items()}
+
     @abstractmethod
     def compute(self) -> dict[str, float]:
         """The scores over all that was added; NaN where nothing was."""
+
+    def details(self) -> Details:
+        """Scores of the parts of a task, where it has some; `mtl eval` shows them."""
+        return {}
+
+
+def full(output: Tensor) -> Tensor:
+    """In fp32, whatever the network computes in; fp64 stays what it is."""
+    return output if output.dtype == torch.float64 else output.float()
 
 
 def histogram_median(counts: Tensor, width: float) -> float:
@@ -128,3 +156,19 @@ class ImageTask(Task):
 
         :raises DataError: a cell that is neither empty nor of the task's form (value and row).
         """
+
+    def told(self, target: Tensor) -> str:
+        """A label in a few words, as :meth:`caption` tells an answer."""
+        classes = self.column.classes
+        return classes[int(target)] if classes else f"{float(target):g}"
+
+    def judged(self, decoded: dict[str, Any], target: Tensor) -> tuple[str, bool]:
+        """The label beside an answer in a few words, and whether the answer is plainly wrong."""
+        truth = self.told(target)
+        return f"is {truth}", decoded.get("label") not in (None, truth)
+
+    def error(self, decoded: dict[str, Any], target: Tensor) -> float:
+        """How wrong an answer is: the share of belief in what is not so, or a distance."""
+        if "label" in decoded:
+            return float(1 - decoded["probabilities"][self.told(target)])
+        return abs(float(decoded["value"]) - float(target))

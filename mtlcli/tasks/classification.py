@@ -1,7 +1,7 @@
 """One of C classes per image."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -11,8 +11,9 @@ from torch.nn import functional as F
 from mtlcli.errors import DataError
 from mtlcli.io.column import Column
 from mtlcli.registry import Count, Fraction
-from mtlcli.tasks.base import Direction, ImageTask, Labels, Metrics
-from mtlcli.tasks.heads import ImageHead
+from mtlcli.tasks.base import Direction, ImageTask, Labels, Metrics, full
+from mtlcli.tasks.completable import OverClasses
+from mtlcli.tasks.heads import image_head
 
 
 class ConfusionMetrics(Metrics):
@@ -33,6 +34,13 @@ class ConfusionMetrics(Metrics):
         counts = torch.bincount(cells, weights=weight[seen].double(), minlength=classes * classes)
         self.state["confusion"] = confusion + counts.view(classes, classes).to(confusion.device)
 
+    def by_row(self, output: Tensor, target: Tensor, weight: Tensor) -> dict[str, Tensor]:
+        classes = len(self.state["confusion"])
+        cells = target.clamp(0, classes - 1) * classes + output.argmax(1)
+        found = torch.zeros(len(cells), classes * classes, dtype=torch.float64)
+        found.scatter_(1, cells.cpu().unsqueeze(1), weight.double().cpu().unsqueeze(1))
+        return {"confusion": found.view(-1, classes, classes)}
+
     def compute(self) -> dict[str, float]:
         confusion = self.state["confusion"]
         rows = confusion.sum(1)
@@ -43,15 +51,19 @@ class ConfusionMetrics(Metrics):
         }
 
 
-class Classification(ImageTask):
+class Classification(OverClasses, ImageTask):
     """One of C classes: softmax cross-entropy, accuracy.
 
-    :param hidden: width of a hidden layer in the head; 0 for none.
+    :param head: "relu", or "prelu": PReLU and batch norm after the hidden layer.
+    :param hidden: width of a hidden layer in the head; 0 for none (512 with "prelu").
     :param dropout: probability of dropout in the head.
     :param smoothing: label smoothing (Szegedy et al. 2016), 0..1.
+    :param window: 3: the head begins with a 3x3 convolution whose outputs are averaged, in place of
+        a linear layer on the averaged features.
     """
 
     kind = "classification"
+    answers = "classes"
     directions: ClassVar[dict[str, Direction]] = {"accuracy": "max", "balanced_accuracy": "max"}
 
     def __init__(
@@ -59,9 +71,11 @@ class Classification(ImageTask):
         name: str,
         column: Column,
         *,
+        head: Literal["relu", "prelu"] = "relu",
         hidden: Count = 0,
         dropout: Fraction = 0.0,
         smoothing: Fraction = 0.0,
+        window: Literal[1, 3] = 1,
     ) -> None:
         super().__init__(name, column)
         if len(column.classes) < 2:
@@ -71,10 +85,14 @@ class Classification(ImageTask):
                 hint="name at least two in dataset.toml, or choose another column",
             )
         self.classes = column.classes
-        self.hidden, self.dropout, self.smoothing = hidden, dropout, smoothing
+        self._head, self.hidden, self.dropout = head, hidden, dropout
+        self.smoothing, self.window = smoothing, window
 
     def head(self, channels: int) -> nn.Module:
-        return ImageHead(channels, len(self.classes), hidden=self.hidden, dropout=self.dropout)
+        return image_head(
+            self._head, channels, len(self.classes),
+            hidden=self.hidden, dropout=self.dropout, window=self.window,
+        )  # fmt: skip
 
     def encode(self, cells: Sequence[str]) -> Labels:
         index = {name: i for i, name in enumerate(self.classes)}
@@ -93,9 +111,15 @@ class Classification(ImageTask):
 
     def loss(self, output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
         each = F.cross_entropy(
-            output.float(), target, reduction="none", label_smoothing=self.smoothing
+            full(output), target, reduction="none", label_smoothing=self.smoothing
         )
         return (each * weight).sum()
+
+    def pseudo(self, output: Tensor) -> Tensor:
+        return output.argmax(1)
+
+    def class_of(self, target: Tensor) -> Tensor:
+        return target
 
     def metrics(self) -> ConfusionMetrics:
         return ConfusionMetrics(len(self.classes))

@@ -12,8 +12,9 @@ from torch.nn import functional as F
 from mtlcli.errors import DataError
 from mtlcli.io.column import Column
 from mtlcli.registry import Count, Fraction
-from mtlcli.tasks.base import Direction, ImageTask, Labels, Metrics
-from mtlcli.tasks.heads import ImageHead
+from mtlcli.tasks.base import Direction, ImageTask, Labels, Metrics, full
+from mtlcli.tasks.completable import Completable
+from mtlcli.tasks.heads import image_head
 
 _LARGEST = float(np.finfo(np.float32).max)
 _NO_VARIATION = 1e-12  # of the sum of squares; what is smaller is rounding
@@ -54,11 +55,19 @@ class RegressionMetrics(Metrics):
 
     def update(self, output: Tensor, target: Tensor, weight: Tensor) -> None:
         seen = weight > 0
-        output, weight, truth = output[seen], weight[seen].double(), target[seen].double()
+        terms = self._terms(output[seen], target[seen]) * weight[seen].double()
+        self.state["sums"] = self.state["sums"] + terms.sum(1).cpu()
+
+    def _terms(self, output: Tensor, target: Tensor) -> Tensor:
+        """What each row adds to the sums, ``[5, B] float64``."""
+        truth = target.double()
         error = output.flatten().double() * self.scale + self.centre - truth
         truth = truth - self.centre  # R² does not change, and the sums stay small
-        terms = torch.stack([torch.ones_like(truth), error.abs(), error**2, truth, truth**2])
-        self.state["sums"] = self.state["sums"] + (terms * weight).sum(1).cpu()
+        return torch.stack([torch.ones_like(truth), error.abs(), error**2, truth, truth**2])
+
+    def by_row(self, output: Tensor, target: Tensor, weight: Tensor) -> dict[str, Tensor]:
+        terms = self._terms(output, target) * weight.double()
+        return {"sums": torch.where(weight > 0, terms, 0.0).T.cpu()}
 
     def compute(self) -> dict[str, float]:
         count, absolute, squared, total, total_squared = self.state["sums"].tolist()
@@ -72,18 +81,20 @@ class RegressionMetrics(Metrics):
         }
 
 
-class Regression(ImageTask):
+class Regression(Completable, ImageTask):
     """One number: L1, smooth L1 or squared loss; MAE, RMSE, R².
 
     The network predicts ``(y - centre) / scale``, from the column's ``low`` and ``high`` where both
     are known.
 
     :param loss: ``l1``, ``smooth_l1`` or ``l2``, of the scaled difference.
-    :param hidden: width of a hidden layer in the head; 0 for none.
+    :param head: "relu", or "prelu": PReLU and batch norm after the hidden layer.
+    :param hidden: width of a hidden layer in the head; 0 for none (512 with "prelu").
     :param dropout: probability of dropout in the head.
     """
 
     kind = "regression"
+    answers = "values"
     directions: ClassVar[dict[str, Direction]] = {"mae": "min", "rmse": "min", "r2": "max"}
 
     def __init__(
@@ -92,6 +103,7 @@ class Regression(ImageTask):
         column: Column,
         *,
         loss: Literal["l1", "smooth_l1", "l2"] = "smooth_l1",
+        head: Literal["relu", "prelu"] = "relu",
         hidden: Count = 0,
         dropout: Fraction = 0.0,
     ) -> None:
@@ -101,18 +113,33 @@ class Regression(ImageTask):
             self.centre = (column.low + column.high) / 2
             self.scale = (column.high - column.low) / 2 or 1.0
         self._loss = {"l1": F.l1_loss, "smooth_l1": F.smooth_l1_loss, "l2": F.mse_loss}[loss]
-        self.hidden, self.dropout = hidden, dropout
+        self._head, self.hidden, self.dropout = head, hidden, dropout
 
     def head(self, channels: int) -> nn.Module:
-        return ImageHead(channels, 1, hidden=self.hidden, dropout=self.dropout)
+        return image_head(self._head, channels, 1, hidden=self.hidden, dropout=self.dropout)
 
     def encode(self, cells: Sequence[str]) -> Labels:
         return encode_numbers(self.name, cells)
 
     def loss(self, output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-        scaled = (target - self.centre) / self.scale
-        each = self._loss(output.float().flatten(), scaled, reduction="none")
+        output = full(output).flatten()
+        scaled = (target.to(output) - self.centre) / self.scale
+        each = self._loss(output, scaled, reduction="none")
         return (each * weight).sum()
+
+    def pseudo(self, output: Tensor) -> Tensor:
+        return output.float().flatten() * self.scale + self.centre
+
+    def mirror(self, output: Tensor) -> Tensor:
+        """A number whose sign says the side changes its sign."""
+        return -output - 2 * self.centre / self.scale if self.column.mirror else output
+
+    def class_of(self, target: Tensor) -> Tensor:
+        return torch.zeros_like(target, dtype=torch.int64)
+
+    def distil(self, output: Tensor, teacher: Tensor, weight: Tensor, temperature: float) -> Tensor:
+        """The task's own loss towards the teacher's number; a number has no temperature."""
+        return self.loss(output, self.pseudo(teacher), weight)
 
     def metrics(self) -> RegressionMetrics:
         return RegressionMetrics(self.centre, self.scale)

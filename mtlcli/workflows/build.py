@@ -4,26 +4,33 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from mtlcli import registry
 from mtlcli.data.geometry import Framing, Size
+from mtlcli.data.manifest import Dataset
 from mtlcli.data.rows import Rows, from_frames
 from mtlcli.data.transforms import Augment
 from mtlcli.engine.balancer import Balancer
-from mtlcli.engine.optim import Rates, Schedule
 from mtlcli.errors import DataError, UsageError
 from mtlcli.io import checkpoint
 from mtlcli.models.backbones.base import Backbone
 from mtlcli.models.base import MultiTaskNet
 from mtlcli.models.blank import blank
+from mtlcli.models.dataset_norms import install
 from mtlcli.models.fusions.base import Fusion
-from mtlcli.recipe.schema import InputSpec, ModelSpec, Recipe, Spec, TrainSpec
+from mtlcli.recipe.schema import InputSpec, ModelSpec, Recipe
+from mtlcli.regularisers.base import Regulariser
 from mtlcli.tasks.base import ImageTask, Task
-from mtlcli.workflows.checks import Ready, TaskPlan, plans_of, recipe_of, weighting_of
+from mtlcli.workflows.checks import Ready, TaskPlan, plans_of, recipe_of
+from mtlcli.workflows.class_lists import unlabel_others
+from mtlcli.workflows.unfit import weighting_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def pick_device(name: str) -> torch.device:
@@ -60,11 +67,17 @@ def make_tasks(plans: Sequence[TaskPlan]) -> dict[str, Task]:
 
 
 def make_net(
-    model: ModelSpec, tasks: Mapping[str, Task], look: InputSpec, *, pretrained: bool = True
+    model: ModelSpec,
+    tasks: Mapping[str, Task],
+    look: InputSpec,
+    *,
+    pretrained: bool = True,
+    datasets: int = 0,
 ) -> MultiTaskNet:
     """The whole network: backbones, fusions and heads, nested by the architecture.
 
     :param pretrained: False leaves out the backbones' ``weights``; a checkpoint brings its own.
+    :param datasets: whose batch statistics are kept apart; 0: all are alike.
     """
     names = list(tasks)
 
@@ -89,7 +102,14 @@ def make_net(
         names, backbones, head, fusion, look.mean, look.std,
         options=model.architecture.options,
     )  # fmt: skip
+    if datasets:
+        install(net, datasets)
     return net
+
+
+def norm_sets(recipe: Recipe) -> int:
+    """The datasets whose batch statistics the recipe keeps apart; 0: none."""
+    return len(recipe.data) if recipe.batches.norms == "per_dataset" else 0
 
 
 def make_balancer(recipe: Recipe, *, look_every: int = 0) -> Balancer:
@@ -105,18 +125,33 @@ def make_balancer(recipe: Recipe, *, look_every: int = 0) -> Balancer:
     return Balancer(weighting, aggregator, recipe.gradients, look_every=look_every)
 
 
+def make_regularisers(recipe: Recipe) -> list[Regulariser]:
+    """The penalties beside the losses."""
+    return [
+        registry.build("regulariser", spec.name, list(recipe.tasks), options=spec.options)
+        for spec in recipe.regularisers
+    ]
+
+
 def make_rows(
-    ready: Ready, tasks: Mapping[str, Task], split: str, *, train: bool, limit: int = 0
+    ready: Ready,
+    tasks: Mapping[str, Task],
+    split: str,
+    *,
+    train: bool,
+    limit: int = 0,
+    strong: Augment | None = None,
 ) -> Rows:
     """The rows of a split over all datasets, labels encoded.
 
     Rows of missing pictures stay; they are counted when they are read.
 
     :param limit: at most about this many rows, evenly spaced; 0: all.
+    :param strong: changes of a second view of each picture.
     :raises DataError: a label or a box that cannot be read.
     """
     look, recipe = ready.recipe.input, ready.recipe
-    frames = [dataset.read(split) for dataset in ready.datasets]
+    frames = [_taught(ready, dataset, dataset.read(split)) for dataset in ready.datasets]
     if limit:
         every = max(1, -(-sum(map(len, frames)) // limit))
         frames = [frame.iloc[::every] for frame in frames]
@@ -128,13 +163,24 @@ def make_rows(
         return from_frames(
             sources, cells, framing(look, ready.margin),
             dense={p.name: (p.source, p.column) for p in known if p.column.dense},
+            sided={p.name: p.column for p in known if p.column.mirror} if train else {},
             augment=Augment(**recipe.augment.model_dump()) if train else None,
             seed=recipe.train.seed,
+            strong=strong,
         )  # fmt: skip
     except DataError as fault:
         tables = " or ".join(str(dataset.csv(split)) for dataset in ready.datasets)
         where = ", ".join(filter(None, [tables, fault.where]))
         raise DataError(fault.what, where=where, hint=fault.hint) from None
+
+
+def _taught(ready: Ready, dataset: Dataset, frame: "pd.DataFrame") -> "pd.DataFrame":
+    """The rows of a dataset without the classes that the recipe leaves out."""
+    for plan in ready.tasks:
+        spec, own = ready.recipe.tasks.get(plan.name), dataset.columns.get(plan.source)
+        if own is not None and spec is not None and spec.classes == "common":
+            frame = unlabel_others(frame, plan.source, own, plan.column)
+    return frame
 
 
 def _sides(given: int | Size) -> Size:
@@ -160,26 +206,6 @@ def input_size(look: InputSpec) -> Size:
     size = made.size or made.crop
     assert size is not None  # the schema sees to it
     return size
-
-
-def rates(train: TrainSpec) -> Rates:
-    """The recipe's learning rates."""
-    bias = train.last_lr if train.last_bias_lr is None else train.last_bias_lr
-    return Rates(
-        train.lr, train.weight_decay, train.fusion_lr, train.last_lr, bias, train.decay_all
-    )
-
-
-def schedule(train: TrainSpec, steps_per_epoch: int, epochs: int) -> Schedule:
-    """The recipe's schedule in steps."""
-    return Schedule(
-        train.schedule,
-        total=train.steps or epochs * steps_per_epoch,
-        warmup=round(train.warmup * steps_per_epoch),
-        power=train.power,
-        drop_every=train.drop_every * steps_per_epoch,
-        drop=train.drop,
-    )
 
 
 def header(
@@ -228,7 +254,9 @@ def load_model(path: Path, device: torch.device | str = "cpu") -> Loaded:
     plans = plans_of(content)
     tasks = make_tasks(plans)
     with blank():
-        net = make_net(recipe.model, tasks, recipe.input, pretrained=False)
+        net = make_net(
+            recipe.model, tasks, recipe.input, pretrained=False, datasets=norm_sets(recipe)
+        )
     load_tensors(net, tensors, path)
     view = framing(recipe.input, content["margin"])
     # the order in which convolutions predict fastest, on processors and GPUs alike
@@ -256,12 +284,6 @@ def load_tensors(net: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> N
 
 
 _OTHER_RECIPE = "it was made with other settings; `mtl info FILE` shows them"
-
-
-def describe(spec: Spec) -> str:
-    """``resnet18`` or ``resnet18(stem=small)``."""
-    options = ", ".join(f"{k}={v}" for k, v in spec.options.items())
-    return f"{spec.name}({options})" if options else spec.name
 
 
 def scores_plain(metrics: Mapping[str, Mapping[str, float]]) -> dict[str, dict[str, float]]:

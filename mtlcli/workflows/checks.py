@@ -1,7 +1,6 @@
 """What can be known about a recipe's data without torch: before downloads, before hours."""
 
 import csv
-import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,8 +12,12 @@ from mtlcli.data.manifest import Dataset
 from mtlcli.errors import DataError, UsageError
 from mtlcli.io.column import Column
 from mtlcli.recipe.load import from_plain
-from mtlcli.recipe.schema import PARTS, Recipe, Spec
+from mtlcli.recipe.schema import PARTS, Recipe
+from mtlcli.workflows import unfit, unlabelled_checks
+from mtlcli.workflows.class_lists import agreed
 
+#: a column NAME_hidden holds labels of task NAME that are compared with and never learnt from.
+HIDDEN = "_hidden"
 _SAMPLE = 512
 _TOLERATED = 0.1
 
@@ -102,85 +105,31 @@ def check(recipe: Recipe, splits: tuple[str, ...] = ("train", "val")) -> Ready:
         )
     if not recipe.tasks:
         raise UsageError("the recipe names no task", hint="add a table [tasks.NAME]")
-    _refuse_unfit_balancing(recipe)
     datasets = [manifest.load(folder) for folder in recipe.data]
     tasks = [_plan(name, recipe, datasets) for name in recipe.tasks]
-    _refuse_unfit_for_dense(recipe, tasks)
-    _refuse_unfit_for_clips(recipe, tasks)
+    unfit.refuse(recipe, tasks)
+    if recipe.completion.name == PARTS["completion"]:
+        datasets = _with_labels(datasets, tasks)
+    unlabelled_checks.check(recipe, tasks, len(datasets))
+    seen: dict[str, set[str]] = {task.source: set() for task in tasks}
     for dataset in datasets:
         for split in splits:
-            _check_split(dataset, split, tasks, recipe.input.frames)
+            found = _check_split(dataset, split, tasks, recipe.input.frames)
+            for source in found if split == "train" else ():
+                seen[source] |= found[source]
+    if "train" in splits:
+        _warn_of_missing_classes(tasks, seen)
     return Ready(recipe, datasets, tasks)
 
 
-def weighting_of(recipe: Recipe) -> Spec:
-    """The recipe's weighting; some aggregators bring one of their own."""
-    brought = registry.attribute("aggregator", recipe.aggregator.name, "weighting")
-    if brought and recipe.weighting.name == PARTS["weighting"]:
-        return Spec(name=brought)
-    return recipe.weighting
-
-
-def _refuse_unfit_balancing(recipe: Recipe) -> None:
-    """Methods that need what the recipe does not give them, or rule out what it asks for."""
-    name, spec = recipe.aggregator.name, recipe.train
-    of = functools.partial(registry.attribute, "aggregator", name)
-    brought = of("weighting")
-    if brought and weighting_of(recipe).name != brought:
-        raise UsageError(
-            f"aggregator = {name!r} is defined with weighting = {brought!r}, and the recipe has "
-            f"{recipe.weighting.name!r}",
-            hint="leave out weighting",
-        )
-    at_features = recipe.gradients == "features" or of("at_features", False)
-    if not at_features or name == PARTS["aggregator"]:
-        return
-    where = f"aggregator = {name!r} at the shared features"
-    if of("keeps_vectors", False) or of("estimates", 1) > 1:
-        raise UsageError(
-            f"{where} cannot be: it compares gradients of several batches, whose features differ",
-            hint='leave out gradients = "features"',
-        )
-    if spec.accumulate > 1:
-        raise UsageError(
-            f"{where} needs the whole batch at once, and train.accumulate cuts it into "
-            f"{spec.accumulate} parts", hint="set train.accumulate=1 and a smaller train.batch",
-        )  # fmt: skip
-    if spec.compile:
-        raise UsageError(f"{where} does not go with train.compile", hint="leave out train.compile")
-
-
-def _refuse_unfit_for_dense(recipe: Recipe, tasks: list[TaskPlan]) -> None:
-    """What the pictures may go through, and their dense labels cannot."""
-    dense = [task for task in tasks if task.column.dense]
-    if dense and recipe.input.reduced:
-        raise UsageError(
-            f"input.reduced does not go with the dense task {dense[0].name!r}, whose labels have "
-            "the pictures' own size", hint="leave out input.reduced",
-        )  # fmt: skip
-    if recipe.augment.rotate and any(task.column.encoding == "normals" for task in dense):
-        raise UsageError(
-            "augment.rotate would turn the pictures and not the normals in them",
-            hint="leave out augment.rotate",
-        )
-
-
-def _refuse_unfit_for_clips(recipe: Recipe, tasks: list[TaskPlan]) -> None:
-    """What pictures may go through, and clips cannot."""
-    if recipe.input.frames == 1:
-        return
-    said = f"input.frames = {recipe.input.frames}"
-    dense = [task.name for task in tasks if task.column.dense]
-    if dense:
-        raise UsageError(
-            f"{said} does not go with the dense task {dense[0]!r}, whose labels belong to one "
-            "picture", hint="leave out input.frames",
-        )  # fmt: skip
-    if recipe.input.reduced:
-        raise UsageError(
-            f"input.reduced does not go with {said}: frames are read whole",
-            hint="leave out input.reduced",
-        )
+def _with_labels(datasets: list[Dataset], tasks: list[TaskPlan]) -> list[Dataset]:
+    """The datasets that have a label column of these tasks; the others have nothing to teach."""
+    sources = {task.source for task in tasks}
+    kept = [dataset for dataset in datasets if sources & dataset.columns.keys()]
+    for dataset in datasets:
+        if dataset not in kept:
+            console.detail(f"{dataset.folder} has no label of {', '.join(sources)}: left out")
+    return kept
 
 
 def _check_clips(dataset: Dataset, names: list[str], path: Path, frames: int) -> None:
@@ -206,15 +155,7 @@ def _plan(name: str, recipe: Recipe, datasets: list[Dataset]) -> TaskPlan:
             where=", ".join(str(d.folder) for d in datasets),
             hint=f"the columns are: {known}; set tasks.{name}.column",
         )
-    column = having[0].columns[source]
-    for other in having[1:]:
-        if other.columns[source].classes != column.classes:
-            raise DataError(
-                f"task {name!r}: {having[0].name} and {other.name} have different classes",
-                where=f"{', '.join(column.classes)} against "
-                f"{', '.join(other.columns[source].classes)}",
-                hint="rename the classes in one dataset.toml and its CSVs",
-            )
+    column = agreed(name, source, spec.classes, having)
     kind = spec.kind or column.kind
     options = registry.check("task kind", kind, spec.options, f"tasks.{name}")
     return TaskPlan(name, kind, source, replace(column, kind=kind), options)
@@ -228,24 +169,46 @@ def _rows(path: Path) -> Iterator[dict[str, str]]:
         raise DataError(f"the CSV cannot be read: {fault}", where=path) from None
 
 
-def _check_split(dataset: Dataset, split: str, tasks: list[TaskPlan], frames: int) -> None:
+def _warn_of_missing_classes(tasks: list[TaskPlan], seen: Mapping[str, set[str]]) -> None:
+    for task in tasks:
+        if task.kind != "classification":
+            continue
+        missing = [name for name in task.column.classes if name not in seen[task.source]]
+        if missing:
+            console.warn(
+                f"task {task.name!r}: no training row shows {', '.join(missing)}; the network "
+                "cannot learn what that is"
+            )
+
+
+def _check_split(
+    dataset: Dataset, split: str, tasks: list[TaskPlan], frames: int
+) -> dict[str, set[str]]:
+    """See that the split is whole.
+
+    :returns: label column → the different labels in its cells.
+    """
     path = dataset.csv(split)
     if not path.is_file():
         raise DataError(f"dataset {dataset.name!r} has no split {split!r}", where=path)
     images = []
     labels: dict[str, list[str]] = {t.source: [] for t in tasks if t.column.dense}
+    seen: dict[str, set[str]] = {t.source: set() for t in tasks if not t.column.dense}
     for number, row in enumerate(_rows(path)):
         if number == 0:
             _check_header(path, list(row), dataset, tasks)
         images.append(row["image"] or "")  # None where a line is too short
         for column, cells in labels.items():
             cells += filter(None, [row.get(column)])
+        for column, known in seen.items():
+            known.add(row.get(column) or "")
     if not images:
         raise DataError(f"the {split} split is empty", where=path)
     _check_clips(dataset, images, path, frames)
     _check_files(dataset, images, path, "pictures")
     for column, cells in labels.items():
         _check_files(dataset, cells, path, f"labels of {column}")
+    return seen
 
 
 def _check_header(path: Path, header: list[str], dataset: Dataset, tasks: list[TaskPlan]) -> None:

@@ -14,21 +14,49 @@ from mtlcli.workflows.sources import Failure, Source, Sources, expand
 _FORM = "give a video, or a folder of frames"
 
 
-def model_and_sources(name: str | None, given: Sequence[str]) -> tuple[Path, Sources]:
-    """The checkpoint, and pictures or clips as its network wants them; reads no pixels.
+def model_for(name: str | None, given: Sequence[str]) -> Path:
+    """The checkpoint to predict with; of a source that is not there it is told first.
 
     :raises DataError, UsageError, MissingError: as :func:`mtlcli.workflows.sources.expand` and
-        :func:`mtlcli.workflows.model_search.find_model`, or the checkpoint cannot be read.
+        :func:`mtlcli.workflows.model_search.find_model`.
     """
     try:
-        model = find_model(name)
+        return find_model(name)
     except MtlError:
         pictures = [text for text in given if not video.is_video(text)]
         if pictures:
-            expand(pictures)  # a source that is not there is told of first
+            expand(pictures)
         raise
+
+
+def sources_for(model: Path, given: Sequence[str]) -> Sources:
+    """Pictures or clips, as the network wants them; reads its header and no pixels.
+
+    :raises DataError, UsageError, MissingError: as :func:`mtlcli.workflows.sources.expand`, or
+        the checkpoint cannot be read.
+    """
     frames = frames_of(checkpoint.read_header(model))
-    return model, expand(given) if frames == 1 else expand_clips(given, frames)
+    return expand(given) if frames == 1 else expand_clips(given, frames)
+
+
+def film_of(model: Path, given: Sequence[str], camera: int | None) -> Path | int | None:
+    """The one video or camera that a network for pictures is to watch; None: pictures or clips.
+
+    :raises UsageError: nothing is given, or a camera and files.
+    :raises DataError: there is no such video.
+    """
+    if camera is not None and given:
+        raise UsageError(f"--camera {camera} and {given[0]}: watch one of them")
+    if camera is not None:
+        return camera
+    if not given:
+        raise UsageError("there is nothing to predict", hint="mtl predict photo.jpg")
+    clips_wanted = frames_of(checkpoint.read_header(model)) > 1
+    if len(given) > 1 or not video.is_video(given[0]) or clips_wanted:
+        return None
+    if not Path(given[0]).is_file():
+        raise DataError(f"{given[0]}: there is no such file")
+    return Path(given[0])
 
 
 def frames_of(header: dict[str, object]) -> int:

@@ -13,14 +13,16 @@ from torch import Tensor
 from mtlcli import console
 from mtlcli.data import manifest
 from mtlcli.data.loader import eval_loader
+from mtlcli.data.manifest import Dataset
 from mtlcli.engine import delta
 from mtlcli.engine import precision as numbers
 from mtlcli.engine.bootstrap import Interval, interval, over, resampled
 from mtlcli.engine.row_scores import RowScores, row_scores
 from mtlcli.errors import DataError
+from mtlcli.io import checkpoint
 from mtlcli.tasks.base import Direction, Task
-from mtlcli.workflows import build
-from mtlcli.workflows.checks import Ready
+from mtlcli.workflows import build, row_cache
+from mtlcli.workflows.checks import Ready, plans_of, recipe_of
 from mtlcli.workflows.compare_runs import Entry, Method
 from mtlcli.workflows.evaluate import images_at_once
 
@@ -89,29 +91,46 @@ class Comparison:
 
 
 def measure(entry: Entry, split: str, device: str) -> Net:
-    """Every row's sums of one network.
+    """Every row's sums of one network: those kept beside it, or by scoring it.
 
     :raises DataError: the data or the split are not there, or have fewer than 2 rows.
     """
     where = build.pick_device(device)
-    loaded = build.load_model(entry.path, where)
-    datasets = [manifest.load(folder) for folder in loaded.recipe.data]
+    header = checkpoint.read_header(entry.path)
+    recipe, plans = recipe_of(header), plans_of(header)
+    datasets = [manifest.load(folder) for folder in recipe.data]
+    precision = numbers.resolve(recipe.train.precision, where)
+    key = row_cache.key(header, datasets, split, [where.type, precision])
+    found = row_cache.read(entry.path, split, key)
+    if found is None:
+        console.info(f"scoring {entry.path} on {split}")
+        found = _score(entry.path, datasets, split, where, precision)
+        row_cache.write(entry.path, split, key, found)
+    index = next(iter(found.values())).index.tolist()
+    groups = _groups(datasets, split)
+    return Net(build.make_tasks(plans), found, [groups[i] for i in index])
+
+
+def _score(
+    path: Path, datasets: list[Dataset], split: str, where: torch.device, precision: str
+) -> dict[str, RowScores]:
+    loaded = build.load_model(path, where)
     look = loaded.recipe.input.model_copy(update={"margin": loaded.view.margin})
     recipe = loaded.recipe.model_copy(update={"input": look})
-    ready = Ready(recipe, datasets, loaded.plans)
-    rows = build.make_rows(ready, loaded.tasks, split, train=False)
+    rows = build.make_rows(Ready(recipe, datasets, loaded.plans), loaded.tasks, split, train=False)
     if len(rows) < 2:
         raise DataError(f"the {split} split has {len(rows)} rows; a comparison needs more")
     batches = eval_loader(rows, batch=images_at_once(loaded), workers=0)
-    precision = numbers.resolve(recipe.train.precision, where)
-    found = row_scores(loaded.net, loaded.tasks, batches, where, precision)
-    frames = [dataset.read(split) for dataset in datasets]
+    return row_scores(loaded.net, loaded.tasks, batches, where, precision)
+
+
+def _groups(datasets: list[Dataset], split: str) -> list[object]:
+    """Of every row, over all datasets: what is drawn together."""
     groups: list[object] = []
-    for number, frame in enumerate(frames):
+    for number, frame in enumerate(dataset.read(split) for dataset in datasets):
         known = frame["group"].tolist() if "group" in frame else range(len(frame))
         groups += [(number, group) for group in known]
-    index = next(iter(found.values())).index.tolist()
-    return Net(loaded.tasks, found, [groups[i] for i in index])
+    return groups
 
 
 def compare(
@@ -127,7 +146,6 @@ def compare(
 
     def net_of(entry: Entry) -> Net:
         if entry.path not in held:
-            console.info(f"scoring {entry.path} on {split}")
             held[entry.path] = measure(entry, split, device)
         return held[entry.path]
 

@@ -1,13 +1,14 @@
 """Which runs are to be compared: seeds of one method, and the single-task runs they are held to."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mtlcli.errors import DataError, UsageError
 from mtlcli.io import checkpoint
 from mtlcli.io.run_dir import RunDir, find_all, find_checkpoint
+from mtlcli.workflows.run_data import Noted, changed, described, identity, noted
 
 #: what does not make two runs different methods.
 _APART = ("about", "train.seed", "train.workers", "train.tensorboard", "train.save_minutes",
@@ -24,6 +25,8 @@ class Entry:
 
     :param settings: its recipe, flat: ``train.lr`` → value.
     :param budget: epochs that its weights were trained for, in parents and in the run.
+    :param rows: dataset folder → split → sha256 of its CSV, as of the training; see
+        :mod:`mtlcli.workflows.run_data`.
     """
 
     path: Path
@@ -33,6 +36,7 @@ class Entry:
     seed: int
     budget: int
     columns: dict[str, Any]
+    rows: Noted = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -49,11 +53,13 @@ def read(path: Path) -> Entry:
     recipe = header["recipe"]
     settings = {k: v for k, v in flat(recipe).items() if k not in _APART}
     parents = [parent["name"] for parent in header.get("parents", [])]
+    rows = noted(path, recipe["data"])
+    settings["data"] = identity(rows)  # the rows, wherever they lie
     settings["from"] = " + ".join(sorted(parents)) if parents else ""
     return Entry(
         path, header["name"], tuple(header.get("order", header["tasks"])), settings,
         recipe["train"]["seed"], int(header.get("budget", 0)),
-        {task: plan["column"] for task, plan in header["tasks"].items()},
+        {task: plan["column"] for task, plan in header["tasks"].items()}, rows,
     )  # fmt: skip
 
 
@@ -84,10 +90,23 @@ def open_all(names: Iterable[str]) -> list[Entry]:
             )
         if other.settings["data"] != found[0].settings["data"]:
             raise DataError(
-                f"{other.path} was trained on {other.settings['data']}, and {found[0].path} on "
-                f"{found[0].settings['data']}", hint="compare networks of the same data",
+                f"{other.path} was trained on {described(other.rows)}, and {found[0].path} on "
+                f"{described(found[0].rows)}", hint="compare networks of the same data",
             )  # fmt: skip
     return found
+
+
+def remarks(entries: Iterable[Entry], method: Method) -> list[str]:
+    """What a user should know of the data before believing a comparison."""
+    found = []
+    for entry in entries:
+        found += [f"{entry.path} {change}" for change in changed(entry.rows)]
+        if entry.settings["data"] != method.runs[0].settings["data"]:
+            found.append(
+                f"{entry.path} was trained on {described(entry.rows)}, and "
+                f"{method.runs[0].path} on {described(method.runs[0].rows)}"
+            )
+    return list(dict.fromkeys(found))
 
 
 def methods(entries: list[Entry]) -> list[Method]:
@@ -139,22 +158,30 @@ def singles(method: Method, named: Iterable[str]) -> tuple[dict[str, list[Entry]
                 next((e for e in fit if e.seed == run.seed), fit[0]) for run in method.runs
             ]
         else:
-            missing.append(command(first, task))
+            missing.append(command(first, task) + _other_data(given, first, task))
     return found, missing
+
+
+def _other_data(given: list[Entry], first: Entry, task: str) -> str:
+    """A remark behind the command, where only the data keep a network from being the one."""
+    near = [e for e in given if e.tasks == (task,) and _fair(e, first, any_data=True)]
+    if not near:
+        return ""
+    return f"  # {near[0].path} has the same settings, on {described(near[0].rows)}"
 
 
 def _is_single(run: RunDir) -> bool:
     return run.status().get("state") == "done" and len(run.status().get("tasks", [])) == 1
 
 
-def _fair(single: Entry, entry: Entry) -> bool:
-    """Same data and settings, and as many epochs in all."""
+def _fair(single: Entry, entry: Entry, *, any_data: bool = False) -> bool:
+    """Same rows and settings, and as many epochs in all."""
     keys = [
         k for k in entry.settings
         if k.startswith(_ALIKE) and k not in (*_OF_FUSION, "train.epochs", "train.steps")
     ]  # fmt: skip
     return (
-        single.settings["data"] == entry.settings["data"]
+        (any_data or single.settings["data"] == entry.settings["data"])
         and single.budget == entry.budget
         and single.settings.get("model.backbone.name") == entry.settings.get("model.backbone.name")
         and all(single.settings.get(k) == entry.settings[k] for k in keys)

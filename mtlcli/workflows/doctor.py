@@ -15,9 +15,9 @@ _EXTRAS = {
     "cv2": ("faces", "finding faces in photographs"),
     "matplotlib": ("plots", "curves and reports"),
     "tensorboard": ("tensorboard", "TensorBoard"),
-    "av": ("video", "clips that are videos"),
     "scipy": ("mat", "reading imdb.mat"),
     "h5py": ("nyuv2", "reading NYUv2's labelled .mat"),
+    "av": ("video", "reading and writing video"),
 }
 
 

@@ -41,6 +41,8 @@ class Scored:
 
     def plain(self) -> dict[str, Any]:
         """For JSON; what is not known is left out or null."""
+        details = self.scores.details.items()
+        parts = {t: {k: build.scores_plain(v) for k, v in d.items()} for t, d in details}
         return {
             "name": self.name,
             "path": str(self.path),
@@ -50,6 +52,7 @@ class Scored:
             "losses": {t: v if math.isfinite(v) else None for t, v in self.scores.losses.items()},
             "labels": self.scores.counts,
             "unreadable": self.scores.bad,
+            **({"details": parts} if parts else {}),
         }
 
 

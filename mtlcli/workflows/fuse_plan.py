@@ -115,10 +115,20 @@ def plan(
 
 def ways() -> list[str]:
     """What ``--fusion`` takes."""
-    return [*catalog.FUSIONS, *(name for name in catalog.ARCHITECTURES if name != _FUSED)]
+    others = (name for name in catalog.ARCHITECTURES if name != _FUSED and _joins(name))
+    return [*catalog.FUSIONS, *others]
+
+
+def _joins(architecture: str) -> bool:
+    return bool(registry.attribute("architecture", architecture, "joins", True))
 
 
 def _refuse_unknown(fusion: str) -> None:
+    if fusion in catalog.ARCHITECTURES and not _joins(fusion):
+        raise UsageError(
+            f"{fusion} networks are not joined from others, their tasks are trained together",
+            hint=f"mtl train-mtl RECIPE model.architecture={fusion}",
+        )
     if fusion not in ways():
         raise UsageError(
             f"there is no way to share called {fusion!r}", hint=registry.suggest(fusion, ways())
@@ -154,7 +164,17 @@ def _refuse_unfit(parents: list[Parent]) -> None:
                 hint="give networks with different tasks",
             )
         owner[parent.task] = parent.path
+        _refuse_norms(parent)
         _refuse_other_look(first, parent)
+
+
+def _refuse_norms(parent: Parent) -> None:
+    if parent.header["recipe"].get("batches", {}).get("norms", "common") != "common":
+        raise UsageError(
+            f"{parent.path} keeps batch statistics of each dataset apart, which a fused network "
+            "has no place for",
+            hint='train it with batches.norms = "common"',
+        )
 
 
 def _sources(fused: Parent) -> str:

@@ -86,7 +86,10 @@ class Record:
 
 
 def rows(record: Record) -> Iterator[dict[str, Any]]:
-    """One flat row per face: what each task decoded, without nested values, and files of maps."""
+    """One flat row per face: what each task decoded, and files of maps.
+
+    Of nested values only attributes are told, a column for each.
+    """
     paths = {f"{task}.{form}": p for task, of in record.maps.items() for form, p in of.items()}
     for number, face in enumerate(record.faces, 1):
         box = face.box or (0, 0, record.width, record.height)
@@ -94,7 +97,7 @@ def rows(record: Record) -> Iterator[dict[str, Any]]:
         values = {
             f"{task}.{key}": value
             for task, decoded in face.tasks.items()
-            for key, value in decoded.items()
+            for key, value in (decoded | decoded.get("attributes", {})).items()
             if isinstance(value, str | int | float)
         }
         yield dict(zip(_BASE, base, strict=True)) | values | paths
@@ -142,17 +145,18 @@ class Lines:
 
     def add(self, record: Record) -> None:
         """Write a photo."""
-        self._write(record.plain())
+        self.write(record.plain())
 
     def add_failure(self, name: str, reason: str) -> None:
         """Write a photo that could not be read."""
-        self._write({"image": name, "error": reason})
+        self.write({"image": name, "error": reason})
 
     def close(self) -> None:
         """Nothing more will come."""
         self._file.close()
 
-    def _write(self, content: dict[str, Any]) -> None:
+    def write(self, content: dict[str, Any]) -> None:
+        """Write any object; it is a photo's where it does not name another schema."""
         line = json.dumps({"schema": SCHEMA, **content}, ensure_ascii=False)
         self._file.write(line + "\n")
 

@@ -13,7 +13,7 @@ from mtlcli.data.preparers.base import Bad, Item
 from mtlcli.errors import DataError, UsageError
 from mtlcli.io import files
 from mtlcli.io.column import Column
-from mtlcli.workflows import prepare_recipes
+from mtlcli.workflows import prepare_gaps, prepare_recipes
 from mtlcli.workflows.prepare_job import Job, too_bad
 from mtlcli.workflows.prepare_report import Report, reasons, summarize
 
@@ -73,6 +73,7 @@ def assemble(job: Job, outcomes: Sequence[Item | Bad], made: int, seed: int) -> 
     columns = job.preparer.columns()
     splits = job.preparer.split(good, seed)
     frames = _frames(good, splits, list(columns))
+    _warn_of_gaps(job, frames, columns)
     _write_bad(job.folder / "bad.csv", bad)
     shown = frames.get("train", next(iter(frames.values())))
     preview = _write_preview(job, shown, columns, seed)
@@ -85,6 +86,17 @@ def assemble(job: Job, outcomes: Sequence[Item | Bad], made: int, seed: int) -> 
         state="made", rows={split: len(frame) for split, frame in frames.items()}, made=made,
         bad=reasons(bad), labels=summarize(columns, good), preview=preview, next=job.next,
     )  # fmt: skip
+
+
+def _warn_of_gaps(
+    job: Job, frames: Mapping[str, "pd.DataFrame"], columns: Mapping[str, Column]
+) -> None:
+    """Say what is missing; a few rows for a try-out need not show every class."""
+    for gap in prepare_gaps.empty_splits(frames):
+        console.warn(gap)
+    if job.settings["limit"] is None:
+        for gap in prepare_gaps.missing_classes(frames, columns):
+            console.warn(gap)
 
 
 def _frames(

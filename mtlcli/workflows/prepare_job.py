@@ -68,7 +68,8 @@ def open_job(
         raise too_bad(f"no row of {name} can be used", scan.bad, root)
     settings = {**preparer.settings(), "seed": seed, "limit": limit}
     settings["scan"] = digest(name, settings, preparer, items)
-    title = folder.resolve().name if cls.argument else name
+    told = f"{name}-{preparer.variant}" if preparer.variant else name
+    title = folder.resolve().name if cls.argument else told
     return Job(title, preparer, folder, usual, scan, items, settings, began)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mtlcli.data.preparers.base import Bad, Item
-from mtlcli.io.column import Column
+from mtlcli.io.column import GAP, PRESENT, Column
 
 State = Literal["made", "already there", "shard done", "dry run"]
 
@@ -60,7 +60,8 @@ def reasons(bad: Iterable[Bad]) -> dict[str, int]:
 def summarize(columns: Mapping[str, Column], items: Sequence[Item]) -> dict[str, dict[str, Any]]:
     """Column → kind, number of empty cells, and counts per class or the range and mean.
 
-    Of a dense column, whose labels are pictures, how many there are and the names of its classes.
+    Of attributes how often each is there, and how many entries are gaps. Of a dense column, whose
+    labels are pictures, how many there are and the names of its classes.
     """
     return {
         name: _summary(c, [i.labels.get(name, "") for i in items]) for name, c in columns.items()
@@ -72,6 +73,10 @@ def _summary(column: Column, cells: Sequence[str]) -> dict[str, Any]:
     made: dict[str, Any] = {"kind": column.kind, "missing": len(cells) - len(given)}
     if column.dense:
         return {**made, "labels": len(given), "names": list(column.classes)}
+    if column.kind == "attributes":
+        there = zip(*given, strict=True) if given else ((),) * len(column.classes)
+        counted = {n: c.count(PRESENT) for n, c in zip(column.classes, there, strict=True)}
+        return {**made, "attributes": counted, "gaps": sum(c.count(GAP) for c in given)}
     if column.classes:
         counts = Counter(given)
         return {**made, "classes": {name: counts[name] for name in column.classes}}

@@ -83,7 +83,8 @@ def _refuse(text: str) -> None:
         raise UsageError(f"{text} is an address, and mtl opens no connection", hint="download it")
     if Path(text).suffix.lower() in _VIDEO or (text.isdigit() and not Path(text).exists()):
         raise UsageError(
-            f"{text}: videos and cameras are not read yet", hint="give single frames as pictures"
+            f"{text}: a video is watched alone, and a camera is chosen by --camera",
+            hint="mtl predict film.mp4, or mtl predict --camera 0",
         )
 
 

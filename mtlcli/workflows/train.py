@@ -9,16 +9,18 @@ from pathlib import Path
 from typing import Any
 
 from mtlcli import console
+from mtlcli.engine.completer import Asked
 from mtlcli.engine.distributed import World, join, leave
 from mtlcli.engine.evaluator import Scores, evaluate
 from mtlcli.engine.trainer import Step
-from mtlcli.errors import DataError, MtlError, StoppedError, UsageError
+from mtlcli.errors import DataError, MtlError, StoppedError
 from mtlcli.io import checkpoint, files, state
 from mtlcli.io.run_dir import RunDir, create, write_json
 from mtlcli.io.toml import dumps
-from mtlcli.workflows import balance_log, build, environment, tracking
+from mtlcli.workflows import balance_log, build, completion_log, environment, tracking
 from mtlcli.workflows.book import Book
 from mtlcli.workflows.checks import Ready
+from mtlcli.workflows.faults import explain
 from mtlcli.workflows.pictures import draw_run
 from mtlcli.workflows.run_lock import held
 from mtlcli.workflows.stopping import Stop, deferred
@@ -106,6 +108,7 @@ class Training:
             files.write_text(run.recipe, dumps(self.ready.recipe.plain()))  # it may be extended
             run.cut_metrics(self.book.epoch)
             balance_log.cut(run.balancing, self.trainer.step)
+            completion_log.cut(run.completion, self.book.epoch)
             run.set_status(state="running")
         console.info(f"resuming {run.path} after epoch {self.book.epoch}, batch {self.book.batch}")
 
@@ -126,7 +129,7 @@ class Training:
             ) from None
         except BaseException as fault:
             self._failed(fault)
-            _explain(fault)
+            explain(fault)
             raise
         self._finish(save_as)
         return Outcome(
@@ -150,7 +153,11 @@ class Training:
                     scorings = f"{self.spec.patience} scorings"
                     console.info(f"no better score for {scorings}: stopping early")
                     break
+                began = time.perf_counter()
+                # an epoch that was stopped in its middle goes on with the answers it had
+                asked = self.trainer.complete(self.book.epoch) if not self.book.batch else None
                 self._one_epoch(stop, ledger)
+                self._note_completion(asked, time.perf_counter() - began)
                 self._close_epoch(tracker, ledger)
                 self._save_restart_point(self.dir)
 
@@ -205,6 +212,12 @@ class Training:
                 "the step is skipped"
             )
             self.book.require_few_skipped(self.spec.max_skipped)
+
+    def _note_completion(self, asked: Asked | None, seconds: float) -> None:
+        found = self.trainer.completer.tally.close() if self.trainer.completer else {}
+        if found and self.world.first:
+            epoch = self.book.epoch + 1
+            completion_log.append(self.dir.completion, epoch, found, asked, seconds)
 
     def _score(self, means: dict[str, float]) -> dict[str, Any]:
         scores = evaluate(
@@ -276,15 +289,3 @@ class Training:
             mark = " *" if row["epoch"] == self.book.best_epoch else ""
             cells.append(f"{float(row[f'{name}.{task.primary}']):.4f}{mark}")
         return cells
-
-
-def _explain(fault: BaseException) -> None:
-    """Faults of torch that the recipe can mend.
-
-    :raises UsageError: a part of a batch is too small for batch norm.
-    """
-    if isinstance(fault, ValueError) and "more than 1 value per channel" in str(fault):
-        raise UsageError(
-            "batch norm cannot be trained on a part of a batch with one picture only",
-            hint="raise train.batch, or lower train.accumulate; on several ranks set train.sync_bn",
-        ) from fault

@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from torch._functorch import config as functorch_config
 
-from mtlcli.data.loader import EvalLoader, TrainLoader, eval_loader, train_loader
+from mtlcli.data.loader import EvalLoader, Mix, TrainLoader, eval_loader, train_loader
 from mtlcli.engine import precision as numbers
 from mtlcli.engine.distributed import World, share_batch_statistics
 from mtlcli.engine.objective import Objective
 from mtlcli.engine.optim import groups, optimizer
+from mtlcli.engine.tally import Tally
 from mtlcli.engine.trainer import Trainer
 from mtlcli.errors import UsageError
 from mtlcli.io import checkpoint
@@ -20,9 +21,10 @@ from mtlcli.io.run_dir import RunDir
 from mtlcli.models.base import MultiTaskNet
 from mtlcli.recipe.schema import ModelSpec, TrainSpec
 from mtlcli.tasks.base import Task
-from mtlcli.workflows import build, environment
+from mtlcli.workflows import build, environment, unlabelled
 from mtlcli.workflows.book import parse_best
 from mtlcli.workflows.checks import Ready, reordered
+from mtlcli.workflows.rates import rates, schedule
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,10 @@ def assemble(ready: Ready, start: Start, world: World) -> Parts:
     if start.init is None:
         tasks = _tasks(ready)
         recipe = ready.recipe
-        net = build.make_net(recipe.model, tasks, recipe.input, pretrained=start.run is None)
+        net = build.make_net(
+            recipe.model, tasks, recipe.input, pretrained=start.run is None,
+            datasets=build.norm_sets(recipe),
+        )  # fmt: skip
     else:
         ready, net, header = _from_checkpoint(ready, start.init)
         parents, before = header["parents"], header.get("budget", 0)
@@ -107,23 +112,33 @@ def _from_checkpoint(ready: Ready, path: Path) -> tuple[Ready, MultiTaskNet, dic
     ready = reordered(ready, names)
     model = ModelSpec.model_validate(header["recipe"]["model"])
     recipe = ready.recipe.model_copy(update={"model": model})
-    net = build.make_net(model, build.make_tasks(ready.tasks), recipe.input, pretrained=False)
+    net = build.make_net(
+        model, build.make_tasks(ready.tasks), recipe.input, pretrained=False,
+        datasets=build.norm_sets(recipe),
+    )  # fmt: skip
     build.load_tensors(net, tensors, path)
     return Ready(recipe, ready.datasets, ready.tasks), net, header
 
 
 def _loaders(ready: Ready, tasks: dict[str, Task], world: World) -> tuple[TrainLoader, EvalLoader]:
-    spec = ready.recipe.train
-    train = build.make_rows(ready, tasks, "train", train=True)
+    recipe = ready.recipe
+    strong = unlabelled.strong_changes(recipe)
+    train = build.make_rows(ready, tasks, "train", train=True, strong=strong)
     val = build.make_rows(ready, tasks, "val", train=False)
-    shared: dict[str, Any] = {
+    shared = _loading(recipe.train, world)
+    mix = Mix(recipe.batches.mix, recipe.batches.share, recipe.batches.turn)
+    made = train_loader(train, seed=recipe.train.seed, mix=mix, **shared)
+    return made, eval_loader(val, **shared)
+
+
+def _loading(spec: TrainSpec, world: World) -> dict[str, Any]:
+    return {
         "batch": spec.batch,
         "workers": environment.workers(spec.workers, world),
         "rank": world.rank,
         "ranks": world.size,
         "pin_memory": world.device.type == "cuda",
     }
-    return train_loader(train, seed=spec.seed, **shared), eval_loader(val, **shared)
 
 
 def _epochs(spec: TrainSpec, per_epoch: int) -> int:
@@ -156,22 +171,31 @@ def _trainer(
     spec = ready.recipe.train
     if spec.sync_bn and world.size > 1:
         share_batch_statistics(net)
+    net.freeze(spec.freeze)
     net = net.to(world.device)
     if spec.channels_last:
         net = net.to(memory_format=torch.channels_last)
     every = _look_every(spec, len(tasks), steps_per_epoch)
     balancer = build.make_balancer(ready.recipe, look_every=every).to(world.device)
-    objective = Objective(net, tasks)
+    tally = Tally(unlabelled.hidden_labels(ready, tasks))
+    completion = unlabelled.make_completion(ready.recipe)
+    factor = ready.recipe.unlabelled.factor
+    penalties = build.make_regularisers(ready.recipe)
+    objective = Objective(net, tasks, penalties, completion, factor=factor, note=tally.add)
     if spec.compile:
         # the compiled backward pass may be gone through once per task
         functorch_config.donated_buffer = False
         objective.compile()
     made = optimizer(
-        spec.optimizer, groups(net, balancer, build.rates(spec)),
+        spec.optimizer, groups(net, balancer, rates(spec)),
         momentum=spec.momentum, nesterov=spec.nesterov,
     )  # fmt: skip
+    precision = numbers.resolve(spec.precision, world.device)
+    completer = unlabelled.make_completer(
+        ready, tasks, completion, world, tally, precision=precision, loading=_loading(spec, world)
+    )
     return Trainer(
-        objective, balancer, made, build.schedule(spec, steps_per_epoch, epochs), world,
-        precision=numbers.resolve(spec.precision, world.device), accumulate=spec.accumulate,
-        max_norm=spec.max_norm, ema=spec.ema, seed=spec.seed,
+        objective, balancer, made, schedule(spec, steps_per_epoch, epochs), world,
+        precision=precision, accumulate=spec.accumulate,
+        max_norm=spec.max_norm, ema=spec.ema, seed=spec.seed, completer=completer,
     )  # fmt: skip

@@ -38,6 +38,6 @@ def test_the_recipes_that_pages_name_are_shipped(page: Path) -> None:
     shipped = set(library.shipped())
     text = page.read_text(encoding="utf-8")
     verbs = "train-single|train-mtl|recipes cp|recipes show"
-    folders = "demo|utkface|imdb|own|rooms|camvid|nyuv2"
+    folders = "awa2|clothing|demo|utkface|imdb|own|rooms|camvid|nyuv2"
     for name in re.findall(rf"\bmtl (?:{verbs}) ((?:{folders})/\w+)", text):
         assert name in shipped, name

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "unit" / "engine"))
 from conftest import make_balancer, make_batch, make_objective, make_trainer
 
-from mtlcli import catalog
+from mtlcli import catalog, registry
 from mtlcli.data.batch import Batch
 from mtlcli.engine.distributed import World, join, leave, share_batch_statistics
 from mtlcli.engine.evaluator import evaluate
@@ -78,6 +78,26 @@ def balanced(world: World) -> dict[str, list[float]]:
     return made
 
 
+def regularised(world: World) -> dict[str, list[float]]:
+    """Three steps with penalties on weights, each way to the gradients, also in parts."""
+    made: dict[str, list[float]] = {}
+    ways = (("sum", "parameters", 1), ("sum", "parameters", 2), ("mgda", "parameters", 2),
+            ("mgda", "features", 1))  # fmt: skip
+    for aggregator, level, accumulate in ways:
+        objective = make_objective("squeezenet1_1", architecture="shared").double()
+        names, options = ["gender", "age"], {"strength": 0.05}
+        for name in ("l21", "nuclear"):
+            part = registry.build("regulariser", name, names, options=options)
+            objective.regularisers.append(part)
+        balancer = make_balancer("fixed", aggregator, level)
+        trainer = make_trainer(objective, world=world, balancer=balancer, accumulate=accumulate)
+        for batch in BATCHES:
+            trainer.train_step(dealt(batch, world))
+        kept = [p.detach().flatten()[:9] for p in objective.net.heads.parameters()]
+        made[f"{aggregator}/{level}/{accumulate}"] = torch.cat(kept).tolist()
+    return made
+
+
 def main(out: Path) -> None:
     torch.set_num_threads(1)
     world = join(torch.device("cpu"))
@@ -88,6 +108,7 @@ def main(out: Path) -> None:
         if world.first:
             save_file(trainer.net.state_dict(), out.with_suffix(f".{accumulate}.st"))
     found["balanced"] = balanced(world)
+    found["regularised"] = regularised(world)
     found["scores"] = scored(trainer, world)
     found["stopped"] = [world.any(world.rank == 1), world.any(False)]
     found["name"] = world.same(f"of rank {world.rank}")

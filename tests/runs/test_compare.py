@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from mtlcli.io import checkpoint
+from mtlcli.workflows import compare_runs
+
 
 @pytest.fixture
 def trained(
@@ -45,7 +48,9 @@ def test_a_missing_baseline_is_named_and_then_found(
     assert {p.name for p in (workdir / "made").iterdir()} >= {
         "compare.md", "compare.csv", "compare.json"
     }  # fmt: skip
+    assert "scoring" in first.err and (runs[0] / "best-test.rows").is_file()
     turned = mtl("compare", *runs[::-1], "--device", "cpu", "--json")
+    assert "scoring" not in turned.err  # the rows are kept beside the runs
     again = {m["name"]: m["delta_m"] for m in json.loads(turned.out)["methods"]}
     assert again == pytest.approx({m["name"]: m["delta_m"] for m in made["methods"]})
 
@@ -64,3 +69,49 @@ def test_a_task_that_the_recipe_lacks_is_refused(
     path = recipe_file(recipe("gender", "age"))
     result = mtl("train-single", path, "--task", "agge", "--device", "cpu")
     assert result.code == 2 and "age" in result.err
+
+
+def test_runs_are_held_together_by_their_rows_and_not_by_a_path(
+    parents: dict[str, Path], tiny_copy: Path, mtl: Callable[..., Any], workdir: Path
+) -> None:
+    """The same rows elsewhere are the same data; other rows at the same place are not."""
+    tensors, header = checkpoint.load(parents["age"])
+    header["recipe"]["data"] = [str(tiny_copy)]
+    checkpoint.save(workdir / "moved.st", tensors, header)
+    result = mtl("compare", parents["age"], "moved.st", "--device", "cpu", "--json")
+    assert result.code == 0, result.err
+    run = workdir / "runs" / "old-001"
+    run.mkdir(parents=True)
+    checkpoint.save(run / "best.st", tensors, header)
+    note = {"data": {str(tiny_copy): {"train": "f" * 64, "val": "e" * 64, "test": "d" * 64}}}
+    (run / "env.json").write_text(json.dumps(note), encoding="utf-8")
+    refused = mtl("compare", "moved.st", run, "--device", "cpu")
+    assert refused.code == 3
+    assert "dddddddd" in refused.err and "same data" in refused.err
+    alone = mtl("compare", run, "--device", "cpu", "--singles", parents["age"])
+    assert alone.code == 0, alone.err
+    assert "other rows" in alone.err and "train, val, test" in alone.err
+    assert f"{parents['age']} was trained on" in alone.err
+
+
+def test_a_missing_single_network_of_other_data_is_named(
+    parents: dict[str, Path], workdir: Path, mtl: Callable[..., Any]
+) -> None:
+    tensors, header = checkpoint.load(parents["age"])
+    for name, sha in (("one-001", "1"), ("two-001", "2")):
+        run = workdir / "runs" / name
+        run.mkdir(parents=True)
+        checkpoint.save(run / "best.st", tensors, header)
+        note = {"data": {header["recipe"]["data"][0]: {"test": sha * 64}}}
+        (run / "env.json").write_text(json.dumps(note), encoding="utf-8")
+        status = {"state": "done", "tasks": ["age"]}
+        (run / "status.json").write_text(json.dumps(status), encoding="utf-8")
+    found, missing = compare_runs.singles(
+        compare_runs.methods(compare_runs.open_all(["one-001"]))[0], []
+    )
+    assert found["age"][0].path.parent.name == "one-001" and not missing
+    (workdir / "runs" / "one-001" / "status.json").unlink()
+    found, missing = compare_runs.singles(
+        compare_runs.methods(compare_runs.open_all(["one-001"]))[0], []
+    )
+    assert not found and "two-001" in missing[0] and "22222222" in missing[0]

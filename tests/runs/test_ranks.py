@@ -76,6 +76,16 @@ def test_two_ranks_balance_as_one_whatever_the_method(found: list[Any]) -> None:
 
 
 @pytest.mark.slow
+def test_penalties_on_weights_count_once_over_ranks_and_parts(found: list[Any]) -> None:
+    one, two = (result["regularised"] for result in found)
+    assert one.keys() == two.keys() and len(one) == 4
+    for way, values in one.items():
+        assert two[way] == pytest.approx(values, rel=1e-6, abs=1e-9), way
+    assert one["sum/parameters/1"] == pytest.approx(one["sum/parameters/2"], rel=1e-6, abs=1e-9)
+    assert one["mgda/parameters/2"] != pytest.approx(one["sum/parameters/2"], rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.slow
 def test_two_ranks_score_as_one(found: list[Any]) -> None:
     one, two = (result["scores"] for result in found)
     assert two["counts"] == one["counts"] == {"gender": 8, "age": 7}

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from mtlcli import console
-from mtlcli.data.preparers import csv_labels, csv_table
+from mtlcli.data.preparers import csv_attributes, csv_labels, csv_table
 from mtlcli.data.preparers.base import Bad, Item, Preparer, Scan
 from mtlcli.data.preparers.csv_table import Roles, Row, Table
 from mtlcli.data.preparers.folder import SPLIT_NAMES
@@ -24,6 +24,8 @@ class Csv(Preparer):
     :param images: folder of the pictures, where it is not the CSV's own.
     :param labels: the label columns, with commas between; found by themselves when left out.
     :param kinds: kinds that are not to be guessed, such as age=regression,smile=classification.
+    :param attributes: columns of yes and no that become one column of attributes: smile,hat or, in
+        groups, "mouth:smile,lips;worn:hat".
     :param group: column of the subject, scene or clip; splits never share one.
     """
 
@@ -36,12 +38,13 @@ class Csv(Preparer):
 
     def __init__(
         self, root: Path | None, out: Path, *, images: Path | None = None, labels: str = "",
-        kinds: str = "", group: str = "",
+        kinds: str = "", attributes: str = "", group: str = "",
     ) -> None:  # fmt: skip
         super().__init__(root, out)
         self.image_dir = images
         self.wanted = [name.strip() for name in labels.split(",") if name.strip()]
         self.kinds = csv_labels.parse_kinds(kinds)
+        self.attributes = csv_attributes.parse(attributes) if attributes else {}
         self.group = group
         self._columns: dict[str, Column] = {}
         self._folder = Path()
@@ -87,10 +90,14 @@ class Csv(Preparer):
     def _labels(self, table: Table, roles: Roles) -> dict[str, csv_labels.Labels]:
         for name in (*self.wanted, *self.kinds):
             table.require(name)
+        merged = {}
+        if self.attributes:
+            merged = {csv_attributes.NAME: csv_attributes.make(table, self.attributes)}
         if self.wanted:
-            return {n: csv_labels.make(table, n, self.kinds.get(n)) for n in self.wanted}
-        taken = {roles.image, roles.split, roles.group, *roles.box}
-        labels = csv_labels.find(table, taken, self.kinds)
+            own = {n: csv_labels.make(table, n, self.kinds.get(n)) for n in self.wanted}
+            return merged | own
+        taken = {roles.image, roles.split, roles.group, *roles.box, *self.attributes}
+        labels = merged | csv_labels.find(table, taken, self.kinds)
         rest = [name for name in table.header if name and name not in {*labels, *taken}]
         if not labels:
             raise DataError(
@@ -126,6 +133,7 @@ class Csv(Preparer):
         return {
             "csv": str(self.root), "labels": ",".join(self.wanted) or None,
             "kinds": ",".join(f"{k}={v}" for k, v in self.kinds.items()) or None,
+            "attributes": self.attributes or None,
             "group": self.group or None,
         }  # fmt: skip
 

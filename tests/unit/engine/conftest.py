@@ -11,7 +11,7 @@ from mtlcli.data.batch import Batch
 from mtlcli.data.manifest import Column
 from mtlcli.engine.balancer import Balancer
 from mtlcli.engine.distributed import World
-from mtlcli.engine.objective import Objective
+from mtlcli.engine.objective import Count, Objective
 from mtlcli.engine.optim import Rates, Schedule, groups, optimizer
 from mtlcli.engine.trainer import Trainer
 from mtlcli.recipe.schema import InputSpec, ModelSpec
@@ -85,9 +85,10 @@ def gradients(objective: Objective, batch: Batch) -> dict[str, torch.Tensor]:
     """Of one pass, by parameter name."""
     objective.zero_grad()
     counts = {
-        n: float(t.count(batch.targets[n], batch.weights[n])) for n, t in objective.tasks.items()
+        n: Count(float(t.count(batch.targets[n], batch.weights[n])))
+        for n, t in objective.tasks.items()
     }
-    losses, idle = objective(batch.images, batch.targets, batch.weights, counts)
+    losses, idle = objective(batch.images, batch.targets, batch.weights, counts, batch.more)
     factors = {"gender": 1.0, "age": 0.5}
     torch.stack([idle, *(factors[task] * loss for task, loss in losses.items())]).sum().backward()
     found = {n: p.grad for n, p in objective.named_parameters() if p.grad is not None}

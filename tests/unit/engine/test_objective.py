@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 import torch
 
+from mtlcli.engine.objective import Count
+
 Small = Callable[..., Any]
 
 
@@ -57,16 +59,18 @@ def test_a_batch_without_any_label_gives_zero_gradients_everywhere(small: Small)
 
 def test_an_absent_task_has_no_loss(small: Small) -> None:
     objective, batch = small("objective")(), small("batch")(age=list(range(8)))
-    counts = {"gender": 8.0, "age": 0.0}
-    losses, idle = objective(batch.images, batch.targets, batch.weights, counts)
+    counts = {"gender": Count(8.0), "age": Count(0.0)}
+    losses, idle = objective(batch.images, batch.targets, batch.weights, counts, {})
     assert list(losses) == ["gender"]
     assert idle == 0 and idle.requires_grad
 
 
 def test_losses_are_sums_over_the_counts_given(small: Small) -> None:
     objective, batch = small("objective")(), small("batch")(age=[0, 1])
-    one = objective(batch.images, batch.targets, batch.weights, {"gender": 8.0, "age": 6.0})[0]
-    two = objective(batch.images, batch.targets, batch.weights, {"gender": 16.0, "age": 24.0})[0]
+    once = {"gender": Count(8.0), "age": Count(6.0)}
+    more = {"gender": Count(16.0), "age": Count(24.0)}
+    one = objective(batch.images, batch.targets, batch.weights, once, {})[0]
+    two = objective(batch.images, batch.targets, batch.weights, more, {})[0]
     assert torch.isclose(one["gender"], two["gender"] * 2)
     assert torch.isclose(one["age"], two["age"] * 4)
 
@@ -84,11 +88,11 @@ def test_every_parameter_gets_a_gradient_so_that_ranks_agree(
 def test_losses_are_formed_in_fp32_under_autocast(small: Small) -> None:
     """In bf16 an expected age would be known to half a year only."""
     objective, batch = small("objective")().eval(), small("batch")()
-    counts = {"gender": 8.0, "age": 8.0}
+    counts = {"gender": Count(8.0), "age": Count(8.0)}
     given: dict[str, torch.Tensor] = {}
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
         objective.net.register_forward_hook(lambda *parts: given.update(parts[2]))
-        losses, _ = objective(batch.images, batch.targets, batch.weights, counts)
+        losses, _ = objective(batch.images, batch.targets, batch.weights, counts, {})
     assert given["age"].dtype == torch.bfloat16
     task = objective.tasks["age"]
     exact = task.loss(given["age"].float(), batch.targets["age"], batch.weights["age"]) / 8

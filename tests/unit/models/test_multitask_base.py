@@ -24,3 +24,28 @@ def test_names_that_modules_cannot_have_are_refused(name: str, backbone) -> None
 def test_the_last_layers_are_the_heads_last(fused) -> None:
     net = fused("ab")
     assert net.last_layers() == [net.heads["a"].last, net.heads["b"].last]
+
+
+def test_frozen_parts_do_not_learn_and_stay_in_evaluation_mode(fused) -> None:
+    net = fused("ab")
+    net.freeze(["backbones"])
+    net.train()
+    assert not any(part.training for part in net.backbones.modules())
+    assert net.heads.training
+    learning = [name for name, p in net.named_parameters() if p.requires_grad]
+    assert learning
+    assert not any(name.startswith("backbones.") for name in learning)
+    net.eval()
+    net.train()
+    assert not net.get_submodule("backbones").training
+
+
+def test_a_part_that_is_not_there_cannot_be_frozen(fused) -> None:
+    with pytest.raises(UsageError, match=r"no part 'backbone'") as refused:
+        fused("ab").freeze(["backbone"])
+    assert "backbones" in str(refused.value.hint)
+
+
+def test_something_must_be_left_to_learn(fused) -> None:
+    with pytest.raises(UsageError, match="nothing to train"):
+        fused("ab").freeze(["backbones", "fusions", "heads"])

@@ -12,7 +12,7 @@ from mtlcli.recipe.schema import PARTS, Recipe, Spec, as_part
 TABLES = [
     c
     for c in vars(schema).values()
-    if isinstance(c, type) and issubclass(c, BaseModel) and c.__module__ == schema.__name__
+    if isinstance(c, type) and issubclass(c, BaseModel) and c.__name__.endswith(("Spec", "Recipe"))
 ]
 
 
@@ -50,7 +50,24 @@ def test_a_part_is_a_name_or_a_table(value: Any, default: str, read: Any) -> Non
     assert as_part(value, default) == read
 
 
+@pytest.mark.parametrize(
+    ("value", "names"),
+    [
+        ("l21", ["l21"]),
+        ({"name": "l21", "strength": 0.1}, ["l21"]),
+        (["l21", {"name": "nuclear"}], ["l21", "nuclear"]),
+        ([], []),
+    ],
+)
+def test_regularisers_are_one_part_or_a_list(value: Any, names: list[str]) -> None:
+    recipe = Recipe.model_validate({"regularisers": value})
+    assert [spec.name for spec in recipe.regularisers] == names
+    assert Recipe.model_validate(recipe.plain()) == recipe
+
+
 BAD: list[dict[str, Any]] = [
+    {"regularisers": 5},
+    {"regularisers": [{"strength": 1.0}]},
     {"input": {"size": 7}},
     {"input": {"size": [64, 7]}},
     {"input": {"size": [64, 64, 3]}},

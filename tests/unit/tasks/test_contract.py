@@ -12,6 +12,7 @@ from mtlcli import catalog
 from mtlcli.errors import DataError
 from mtlcli.io.column import Column
 from mtlcli.tasks.age import Age
+from mtlcli.tasks.attributes import Attributes
 from mtlcli.tasks.base import ImageTask
 from mtlcli.tasks.classification import Classification
 from mtlcli.tasks.regression import Regression
@@ -19,6 +20,7 @@ from mtlcli.tasks.regression import Regression
 COLOURS = Column("classification", classes=("red", "green", "blue"))
 YEARS = Column("age", low=1, high=80, unit="years")
 ANGLE = Column("regression", low=-90, high=90, unit="degrees")
+WORN = Column("attributes", classes=("hat", "tie", "bag"), groups=("head", "neck", "neck"))
 TASKS: dict[str, ImageTask] = {
     "classification": Classification("colour", COLOURS),
     "smoothed": Classification("colour", COLOURS, smoothing=0.1, hidden=4),
@@ -28,6 +30,8 @@ TASKS: dict[str, ImageTask] = {
     "regression": Regression("angle", ANGLE),
     "l1": Regression("angle", ANGLE, loss="l1"),
     "l2, open": Regression("angle", Column("regression"), loss="l2"),
+    "attributes": Attributes("worn", WORN, positive_weight=3.0, hidden=4),
+    "latent tasks": Attributes("worn", WORN, loss="squared_hinge", head="latent_task", latents=2),
 }
 every_task = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 WIDTH, ROWS = 6, 40
@@ -40,6 +44,7 @@ def _cells(task: ImageTask, count: int = ROWS) -> list[str]:
         "classification": [COLOURS.classes[n % 3] for n in numbers],
         "age": [f"{n}" for n in numbers],
         "regression": [f"{n - 20}.25" for n in numbers],
+        "attributes": ["".join("01?"[(n + k) // (k + 1) % 3] for k in range(3)) for n in numbers],
     }[task.kind]
     return ["" if i % 5 == 0 else text for i, text in enumerate(texts)]
 
@@ -52,7 +57,8 @@ def _batch(task: ImageTask, count: int = ROWS) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def test_every_image_level_kind_is_tried() -> None:
-    assert {task.kind for task in TASKS.values()} >= {"classification", "age", "regression"}
+    kinds = {task.kind for task in TASKS.values()}
+    assert kinds >= {"classification", "age", "regression", "attributes"}
     assert {task.kind for task in TASKS.values()} <= catalog.TASKS.keys()
 
 
@@ -79,7 +85,9 @@ def test_the_metrics_have_the_names_and_directions_of_the_kind(task: ImageTask) 
     metrics = task.metrics()
     output, target, weight = _batch(task)
     metrics.update(output, target, weight)
-    assert list(metrics.compute()) == list(task.directions)
+    found = list(metrics.compute())
+    assert found[: len(task.directions)] == list(task.directions)
+    assert len(found) == len(task.directions) or task.kind == "attributes"
     assert task.primary == next(iter(task.directions))
     assert all(state.dtype == torch.float64 for state in metrics.state.values())
 
@@ -124,7 +132,8 @@ def test_missing_labels_change_no_gradient(task: ImageTask) -> None:
     assert whole.grad is not None and part.grad is not None
     torch.testing.assert_close(whole.grad[seen], part.grad)
     assert not whole.grad[~seen].any()
-    assert float(task.count(target, weight)) == int(seen.sum())
+    known = (target[seen] >= 0) if task.kind == "attributes" else seen  # entries, not images
+    assert float(task.count(target, weight)) == int(known.sum())
 
 
 @every_task
@@ -150,7 +159,7 @@ def test_the_loss_is_a_sum_over_images_and_follows_the_weight(task: ImageTask) -
 @pytest.mark.parametrize("scale", [0.0, 1e4, 1e30])
 def test_extreme_outputs_have_finite_losses_and_gradients(task: ImageTask, scale: float) -> None:
     output, target, weight = _batch(task)
-    if task.kind == "regression":
+    if task.kind in ("regression", "attributes"):
         scale = min(scale, 1e9)  # squares overflow
     output = (output * scale).requires_grad_()
     loss = task.loss(output, target, weight)
@@ -210,8 +219,10 @@ def test_a_nan_output_of_a_labelled_image_makes_no_score_look_good(task: ImageTa
     output, target, weight = _batch(task)
     metrics = task.metrics()
     metrics.update(torch.full_like(output, math.nan), target, weight)
-    value = metrics.compute()[task.primary]
-    assert math.isnan(value) or task.kind == "classification"
+    scores = metrics.compute()
+    if task.kind == "attributes":
+        assert scores["accuracy"] == scores["balanced_accuracy"] == 0
+    assert math.isnan(scores[task.primary]) or task.kind in ("classification", "attributes")
 
 
 @every_task
@@ -226,12 +237,31 @@ def test_fresh_metrics_are_fresh(task: ImageTask) -> None:
 def test_agreement_is_a_share_for_classes_and_a_distance_otherwise(task: ImageTask) -> None:
     one, two = _batch(task)[0], _batch(task)[0]
     share, apart = task.agreement(one, one)
-    assert (share, apart) == ((1, None) if task.kind == "classification" else (None, 0))
+    shares = task.kind in ("classification", "attributes")
+    assert (share, apart) == ((1, None) if shares else (None, 0))
     share, apart = task.agreement(one, two)
     answers = [task.decode(output) for output in (one, two)]
     pairs = list(zip(*answers, strict=True))
     if task.kind == "classification":
         assert share == pytest.approx(sum(a["label"] == b["label"] for a, b in pairs) / ROWS)
+    elif task.kind == "attributes":
+        there = [[set(a["present"].split(", ")) for a in pair] for pair in pairs]
+        same = [[(n in a) == (n in b) for n in WORN.classes] for a, b in there]
+        assert share == pytest.approx(sum(map(sum, same)) / ROWS / 3)
     else:
         wanted = sum(abs(a["value"] - b["value"]) for a, b in pairs) / ROWS
         assert apart == pytest.approx(wanted, abs=0.1)
+
+
+@every_task
+def test_a_sure_and_right_answer_is_less_wrong_than_another(task: ImageTask) -> None:
+    """What run pictures say of an answer: a truth in words, and a distance that is 0 at best."""
+    output, target, weight = _batch(task)
+    seen = [i for i in range(ROWS) if weight[i] > 0]
+    decoded = task.decode(output)
+    errors = [task.error(decoded[i], target[i]) for i in seen]
+    assert min(errors) >= 0 and max(errors) > min(errors)
+    for i in seen:
+        words, wrong = task.judged(decoded[i], target[i])
+        assert words and task.told(target[i])
+        assert wrong is False or task.kind in ("classification", "attributes")

@@ -12,7 +12,7 @@ import torch
 from mtlcli.data.transforms import Augment
 from mtlcli.errors import DataError, UsageError
 from mtlcli.recipe.load import from_plain
-from mtlcli.recipe.schema import AugmentSpec, InputSpec, Spec, TrainSpec
+from mtlcli.recipe.schema import AugmentSpec, InputSpec
 from mtlcli.workflows import build
 from mtlcli.workflows.checks import Ready, check
 
@@ -107,23 +107,6 @@ def test_tensors_must_fit_by_name_and_shape() -> None:
         with pytest.raises(DataError, match=rf"x\.st.*{named}") as refused:
             build.load_tensors(net, tensors, Path("x.st"))
         assert "mtl info" in str(refused.value.hint)
-
-
-def test_schedules_and_rates_are_counted_in_steps() -> None:
-    spec = TrainSpec(warmup=0.5, drop_every=2, schedule="step", last_lr=10.0, fusion_lr=100.0)
-    schedule = build.schedule(spec, steps_per_epoch=10, epochs=4)
-    assert (schedule.total, schedule.warmup, schedule.drop_every) == (40, 5, 20)
-    assert build.schedule(TrainSpec(steps=7), 10, 1).total == 7
-    rates = build.rates(spec)
-    assert (rates.fusion, rates.last, rates.last_bias) == (100, 10, 10)
-    assert build.rates(TrainSpec(last_lr=10.0, last_bias_lr=20.0)).last_bias == 20
-
-
-def test_parts_are_described_in_a_few_words() -> None:
-    assert build.describe(Spec(name="resnet18")) == "resnet18"
-    assert build.describe(Spec.model_validate({"name": "resnet18", "stem": "small"})) == (
-        "resnet18(stem=small)"
-    )
 
 
 def test_the_recipe_and_the_transforms_know_the_same_changes() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from mtlcli.errors import DataError, UsageError
+from mtlcli.io.column import Column
 from mtlcli.recipe.load import from_plain
 from mtlcli.workflows import checks
 from mtlcli.workflows.checks import TaskPlan, check, plans_of, recipe_of, reordered
@@ -37,13 +38,21 @@ def test_unknown_options_of_a_kind_that_the_dataset_gives(recipe: Recipe) -> Non
         check(from_plain(recipe("age", tasks__age__smoothing=0.1)))
 
 
-def test_datasets_that_disagree_on_classes(recipe: Recipe, tiny: Path, tiny_copy: Path) -> None:
+@pytest.mark.parametrize(
+    ("theirs", "fine"), [('["male", "female"]', True), ('["male", "woman"]', False)]
+)
+def test_datasets_that_disagree_on_classes(
+    recipe: Recipe, tiny: Path, tiny_copy: Path, theirs: str, fine: bool
+) -> None:
     path = tiny_copy / "dataset.toml"
-    path.write_text(path.read_text().replace('["female", "male"]', '["male", "female"]'))
+    path.write_text(path.read_text().replace('["female", "male"]', theirs))
     values = {**recipe("gender"), "data": [str(tiny), str(tiny_copy)]}
+    if fine:
+        assert check(from_plain(values)).tasks[0].column.classes == ("female", "male")
+        return
     with pytest.raises(DataError, match="different classes") as refused:
         check(from_plain(values))
-    assert "female, male against male, female" in str(refused.value)
+    assert "only tiny has female" in str(refused.value)
 
 
 @pytest.mark.parametrize(("missing", "fine"), [(0, True), (2, True), (3, False), (26, False)])
@@ -93,8 +102,42 @@ def test_tasks_are_put_in_another_order(recipe: Recipe) -> None:
     assert reordered(turned, ["gender", "age"]) == ready
 
 
+@pytest.mark.parametrize("hidden", [0, 8])
+@pytest.mark.parametrize("tasks", [("gender",), ("gender", "age")])
+def test_a_stitch_needs_hidden_layers_where_there_are_several_tasks(
+    recipe: Recipe, tasks: tuple[str, ...], hidden: int
+) -> None:
+    architecture = {"name": "shared", "stitch": True}
+    changes = {f"tasks__{task}__hidden": hidden for task in tasks}
+    values = from_plain(recipe(*tasks, model__architecture=architecture, **changes))
+    if hidden == 0 and len(tasks) > 1:
+        with pytest.raises(UsageError, match="'gender' has none"):
+            check(values)
+    else:
+        assert len(check(values).tasks) == len(tasks)
+
+
+@pytest.mark.parametrize(
+    "change", [{"regularisers": "l21"}, {"model__architecture": {"name": "shared", "stitch": True}}]
+)
+def test_what_reads_one_vector_per_picture_refuses_dense_tasks(
+    recipe: Recipe, change: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    column = Column("segmentation", ("road", "sky"), encoding="index")
+    dense = TaskPlan("scene", "segmentation", "scene", column, {})
+    monkeypatch.setattr(checks, "_plan", lambda *_: dense)
+    with pytest.raises(UsageError, match="'scene' answers for every pixel"):
+        check(from_plain(recipe("gender", "age", **change)))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("change", ["train.epoch=3", "data=nowhere", "tasks.smile.kind=age"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "train.epoch=3", "data=nowhere", "tasks.smile.kind=age", "regularisers=l12",
+        "regularisers={name='l21', strength=-1}",
+    ],
+)  # fmt: skip
 def test_what_is_refused_is_refused_without_torch(
     recipe: Recipe, recipe_file: Callable[..., Path], workdir: Path, change: str
 ) -> None:
@@ -105,3 +148,10 @@ def test_what_is_refused_is_refused_without_torch(
     words = ["train-single", str(recipe_file(recipe("gender"))), change]
     done = subprocess.run([sys.executable, "-c", code, *words], check=False, capture_output=True)
     assert done.returncode in (2, 3), done.stderr
+
+
+def test_frozen_backbones_leave_an_aggregator_nothing(recipe: Recipe) -> None:
+    values = recipe("gender", "age", aggregator="pcgrad", train__freeze=["backbones"])
+    with pytest.raises(UsageError, match=r"train\.freeze leaves the backbones none"):
+        check(from_plain(values))
+    check(from_plain(recipe("gender", "age", train__freeze=["backbones"])))

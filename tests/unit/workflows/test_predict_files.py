@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from mtlcli.errors import DataError
-from mtlcli.workflows.predict_files import Lines, Pictures, Record, Seen, Table
+from mtlcli.workflows.predict_files import Lines, Pictures, Record, Seen, Table, rows
 from mtlcli.workflows.sources import Source
 
 IMAGE = np.full((30, 40, 3), 120, np.uint8)
@@ -65,6 +65,15 @@ def test_a_table_holds_flat_values_and_quotes_names(tmp_path: Path) -> None:
         "image,face,x_min,y_min,x_max,y_max,score,age.value",
         '"a,""b"".jpg",1,1,2,11,22,5.5,31.0',
     ]
+
+
+def test_attributes_have_a_column_each(tmp_path: Path) -> None:
+    said = {"present": "hat", "attributes": {"hat": 0.9, "tie": 0.1}}
+    record = Record(Source("a", Path("a")), 4, 3, [Seen(None, None, {"worn": said}, [""])], 0.1)
+    (row,) = rows(record)
+    assert {k: v for k, v in row.items() if k.startswith("worn")} == {
+        "worn.present": "hat", "worn.hat": 0.9, "worn.tie": 0.1,
+    }  # fmt: skip
 
 
 def test_lines_are_on_the_disk_at_once(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
-"""NYUv2's raw files in their official structure, small."""
+"""NYUv2's raw files in their official structure, small; faces, and what was made of them."""
 
+import csv
 import io
 import shutil
 import zipfile
@@ -127,6 +128,54 @@ def floor_and_wall(seed: int) -> np.ndarray:
 def write_png(path: Path, pixels: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path)
+
+
+@pytest.fixture
+def face() -> Callable[..., Path]:
+    """Draws a face of one colour on grey, another for every name; gives its path back."""
+
+    def draw(path: Path, size: tuple[int, int] = (40, 32)) -> Path:
+        noise = np.random.default_rng(len(path.name)).integers(0, 50, (size[1], size[0], 3))
+        rows, across = np.mgrid[: size[1], : size[0]]
+        inside = (across - size[0] / 2) ** 2 + (rows - size[1] / 2) ** 2 < (min(size) / 2.5) ** 2
+        write_png(path, (noise + 90 + 110 * inside[..., None]).astype(np.uint8))
+        return path
+
+    return draw
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A dataset folder that `mtl prepare` made."""
+
+    path: Path
+    report: Any
+
+    def lines(self, split: str) -> list[str]:
+        """The CSV of a split, without its header."""
+        return (self.path / f"{split}.csv").read_text(encoding="utf-8").splitlines()[1:]
+
+    def every(self) -> list[str]:
+        """All rows of all splits, sorted."""
+        return sorted(line for split in self.report.rows for line in self.lines(split))
+
+    def bad(self) -> dict[str, str]:
+        """What was left out → why."""
+        with (self.path / "bad.csv").open(encoding="utf-8", newline="") as stream:
+            return {row["image"]: row["reason"] for row in csv.DictReader(stream)}
+
+
+@pytest.fixture
+def prepared(tmp_path: Path) -> Callable[..., Folder]:
+    """Runs `mtl prepare NAME` on a folder of raw files, whole."""
+
+    def run(name: str, root: Path, out: str = "made", **options: Any) -> Folder:
+        from mtlcli.workflows.prepare import prepare
+
+        report = prepare(name, root, tmp_path / out, options=options, workers=1)
+        return Folder(tmp_path / out, report)
+
+    return run
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 from torchvision.models import get_model
 
 from mtlcli.catalog import BACKBONES
+from mtlcli.errors import UsageError
 from mtlcli.models.backbones.classifier import Classifier
 
 #: one small network of each family, and the pixels it is tried on
@@ -92,6 +93,45 @@ def test_a_small_stem_keeps_the_centre_of_the_filters(tmp_path) -> None:
     torch.testing.assert_close(
         ours.state_dict()["stages.0.conv1.weight"], net.conv1.weight[:, :, 2:5, 2:5].detach()
     )
+
+
+@pytest.mark.parametrize(("name", "channels"), [("efficientnet_b0", 320), ("efficientnet_b3", 384)])
+def test_an_efficientnet_cut_at_block_7a_computes_what_the_whole_does_there(
+    name: str, channels: int, tmp_path
+) -> None:
+    net = get_model(name, weights=None).eval()
+    torch.save(net.state_dict(), tmp_path / "w.pth")
+    ours = Classifier(name, weights=str(tmp_path / "w.pth"), cut="block7a").eval()
+    assert (ours.channels[-1], ours.strides[-1], len(ours.stages)) == (channels, 32, 5)
+    x = torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(ours(x), net.features[7][0](net.features[:7](x)))
+    full = Classifier(name).state_dict()
+    own = ours.state_dict()
+    assert {k: t.shape for k, t in own.items()}.items() <= {
+        k: t.shape for k, t in full.items()
+    }.items()
+
+
+@pytest.mark.parametrize("name", ["resnet18", "efficientnet_v2_s", "mobilenet_v2"])
+def test_only_an_efficientnet_b_is_cut(name: str) -> None:
+    with pytest.raises(UsageError, match=f"{name} has no block7a"):
+        Classifier(name, cut="block7a")
+
+
+@pytest.mark.parametrize("name", ["resnet18", "shufflenet_v2_x0_5", "efficientnet_b0"])
+@pytest.mark.parametrize("depth", [1, 3])
+def test_a_shorter_network_is_the_beginning_of_the_whole(name: str, depth: int) -> None:
+    whole, short = Classifier(name).eval(), Classifier(name, depth=depth).eval()
+    short.load_state_dict({k: whole.state_dict()[k] for k in short.state_dict()})
+    x = torch.randn(1, 3, 64, 64)
+    torch.testing.assert_close(short.outputs(x), whole.outputs(x)[:depth])
+    assert short.channels == whole.channels[:depth] and len(short.signed) == depth
+
+
+def test_more_stages_than_there_are_are_refused() -> None:
+    with pytest.raises(UsageError, match="resnet18 has 5 stages, not 6"):
+        Classifier("resnet18", depth=6)
 
 
 def test_resnet_has_the_stages_of_the_paper() -> None:

@@ -1,0 +1,49 @@
+"""What a dataset folder lacks that training or scoring will ask for, in plain words."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from mtlcli.data import manifest
+from mtlcli.io.column import Column
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_NEEDED = {
+    "train": "nothing can be trained on it",
+    "val": "training, which chooses its best checkpoint there, will refuse it",
+    "test": "mtl eval has no rows to score; it can be told to take --split val",
+}
+_MOST = 8  # names in one warning
+
+
+def empty_splits(frames: Mapping[str, "pd.DataFrame"]) -> Iterator[str]:
+    """A sentence for every split without a row."""
+    for split in manifest.SPLITS:
+        if split not in frames:
+            yield f"no row is in {split}: {_NEEDED[split]}"
+
+
+def missing_classes(
+    frames: Mapping[str, "pd.DataFrame"], columns: Mapping[str, Column]
+) -> Iterator[str]:
+    """A sentence for every column of which no row, or no row of train, has all the classes."""
+    for name, column in columns.items():
+        given = {split: set(frame[name]) - {""} for split, frame in frames.items()}
+        whole = set().union(*given.values())
+        if not whole:
+            yield f"{name}: not one row has a label"
+            continue
+        if column.dense:
+            continue
+        never = [one for one in column.classes if one not in whole]
+        if never:
+            yield f"{name}: no row is of the class {_few(never)}"
+        untaught = [one for one in column.classes if one in whole - given.get("train", whole)]
+        if untaught:
+            yield f"{name}: no row of train is of the class {_few(untaught)}, but others are"
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST} others" if len(names) > _MOST else ""
+    return ", ".join(names[:_MOST]) + more

@@ -1,0 +1,126 @@
+"""Parts of a recipe that do not go together, seen before torch is imported."""
+
+import functools
+from collections.abc import Sequence
+from typing import Protocol
+
+from mtlcli import registry
+from mtlcli.errors import UsageError
+from mtlcli.io.column import Column
+from mtlcli.recipe.schema import PARTS, Recipe, Spec
+
+
+class Planned(Protocol):
+    """A task, as far as it matters here."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def column(self) -> Column: ...
+    @property
+    def options(self) -> dict[str, object]: ...
+
+
+def refuse(recipe: Recipe, tasks: Sequence[Planned]) -> None:
+    """See that what a recipe asks for can be done with its tasks.
+
+    :raises UsageError: it cannot.
+    """
+    _refuse_unfit_balancing(recipe)
+    _refuse_unfit_for_dense(recipe, tasks)
+    _refuse_unfit_for_clips(recipe, tasks)
+    _refuse_unfit_heads(recipe, tasks)
+
+
+def weighting_of(recipe: Recipe) -> Spec:
+    """The recipe's weighting; some aggregators bring one of their own."""
+    brought = registry.attribute("aggregator", recipe.aggregator.name, "weighting")
+    if brought and recipe.weighting.name == PARTS["weighting"]:
+        return Spec(name=brought)
+    return recipe.weighting
+
+
+def _refuse_unfit_balancing(recipe: Recipe) -> None:
+    """Methods that need what the recipe does not give them, or rule out what it asks for."""
+    name, spec = recipe.aggregator.name, recipe.train
+    of = functools.partial(registry.attribute, "aggregator", name)
+    brought = of("weighting")
+    if brought and weighting_of(recipe).name != brought:
+        raise UsageError(
+            f"aggregator = {name!r} is defined with weighting = {brought!r}, and the recipe has "
+            f"{recipe.weighting.name!r}",
+            hint="leave out weighting",
+        )
+    if "backbones" in spec.freeze and name != PARTS["aggregator"]:
+        raise UsageError(
+            f"aggregator = {name!r} mixes the gradients of what the tasks share, and train.freeze "
+            "leaves the backbones none",
+            hint="leave out aggregator, or train the backbones",
+        )
+    at_features = recipe.gradients == "features" or of("at_features", False)
+    if not at_features or name == PARTS["aggregator"]:
+        return
+    where = f"aggregator = {name!r} at the shared features"
+    if of("keeps_vectors", False) or of("estimates", 1) > 1:
+        raise UsageError(
+            f"{where} cannot be: it compares gradients of several batches, whose features differ",
+            hint='leave out gradients = "features"',
+        )
+    if spec.accumulate > 1:
+        raise UsageError(
+            f"{where} needs the whole batch at once, and train.accumulate cuts it into "
+            f"{spec.accumulate} parts", hint="set train.accumulate=1 and a smaller train.batch",
+        )  # fmt: skip
+    if spec.compile:
+        raise UsageError(f"{where} does not go with train.compile", hint="leave out train.compile")
+
+
+def _refuse_unfit_for_dense(recipe: Recipe, tasks: Sequence[Planned]) -> None:
+    """What the pictures may go through, and their dense labels cannot."""
+    dense = [task for task in tasks if task.column.dense]
+    if dense and recipe.input.reduced:
+        raise UsageError(
+            f"input.reduced does not go with the dense task {dense[0].name!r}, whose labels have "
+            "the pictures' own size", hint="leave out input.reduced",
+        )  # fmt: skip
+    if recipe.augment.rotate and any(task.column.encoding == "normals" for task in dense):
+        raise UsageError(
+            "augment.rotate would turn the pictures and not the normals in them",
+            hint="leave out augment.rotate",
+        )
+
+
+def _refuse_unfit_for_clips(recipe: Recipe, tasks: Sequence[Planned]) -> None:
+    """What pictures may go through, and clips cannot."""
+    if recipe.input.frames == 1:
+        return
+    said = f"input.frames = {recipe.input.frames}"
+    dense = [task.name for task in tasks if task.column.dense]
+    if dense:
+        raise UsageError(
+            f"{said} does not go with the dense task {dense[0]!r}, whose labels belong to one "
+            "picture", hint="leave out input.frames",
+        )  # fmt: skip
+    if recipe.input.reduced:
+        raise UsageError(
+            f"input.reduced does not go with {said}: frames are read whole",
+            hint="leave out input.reduced",
+        )
+
+
+def _refuse_unfit_heads(recipe: Recipe, tasks: Sequence[Planned]) -> None:
+    """What is said of the heads of image-level tasks, or of their hidden layers."""
+    dense = [task.name for task in tasks if task.column.dense]
+    stitch = recipe.model.architecture.options.get("stitch", False) and len(tasks) > 1
+    what = "regularisers" if recipe.regularisers else "model.architecture.stitch"
+    if dense and (recipe.regularisers or stitch):
+        raise UsageError(
+            f"{what} works on heads with one vector per picture, and {dense[0]!r} answers for "
+            "every pixel", hint=f"leave out {what}",
+        )  # fmt: skip
+    bare = [task.name for task in tasks if not task.options.get("hidden")]
+    if stitch and bare:
+        raise UsageError(
+            f"model.architecture.stitch mixes the heads' hidden layers, and {bare[0]!r} has none",
+            hint=f"set tasks.{bare[0]}.hidden=128, or leave out model.architecture.stitch",
+        )

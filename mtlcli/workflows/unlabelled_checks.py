@@ -1,0 +1,83 @@
+"""What a recipe's completion and batches need, seen before torch is imported."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from mtlcli import registry
+from mtlcli.errors import UsageError
+from mtlcli.io import checkpoint
+from mtlcli.io.run_dir import find_checkpoint
+from mtlcli.recipe.schema import PARTS, Recipe
+
+
+class Planned(Protocol):
+    """A task, as far as it matters here."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+
+
+def check(recipe: Recipe, tasks: Sequence[Planned], datasets: int) -> None:
+    """See that the recipe's completion, its teacher and its batches fit its tasks and data.
+
+    :param datasets: how many the rows come from.
+    :raises UsageError, MissingError, DataError: they do not.
+    """
+    if recipe.batches.mix != "shuffled" and datasets < 2:
+        raise UsageError(
+            f"batches.mix = {recipe.batches.mix!r} is about several datasets, and the tasks' "
+            f"labels are in {datasets}",
+            hint="leave out [batches], or name more folders in data",
+        )
+    if recipe.batches.norms == "per_dataset" and recipe.train.sync_bn:
+        raise UsageError(
+            'batches.norms = "per_dataset" keeps statistics that train.sync_bn would mix',
+            hint="leave out one of the two",
+        )
+    name = recipe.completion.name
+    if name == PARTS["completion"]:
+        return
+    for task in tasks:
+        _refuse_unfit_kind(name, task)
+    _refuse_unfit_teacher(recipe, [task.name for task in tasks])
+
+
+def _refuse_unfit_kind(name: str, task: Planned) -> None:
+    answers = registry.attribute("task kind", task.kind, "answers", "")
+    if not answers:
+        raise UsageError(
+            f"completion = {name!r} cannot complete the task {task.name!r} of kind {task.kind}",
+            hint='it completes classes, ages and numbers; set completion = "none"',
+        )
+    if answers == "values" and registry.attribute("completion", name, "needs_classes", True):
+        raise UsageError(
+            f"completion = {name!r} reads classes, and the task {task.name!r} predicts a number",
+            hint='set completion = "distill" or "none"',
+        )
+
+
+def _refuse_unfit_teacher(recipe: Recipe, tasks: list[str]) -> None:
+    teacher = recipe.unlabelled.teacher
+    online = registry.attribute("completion", recipe.completion.name, "online", False)
+    if online and teacher != "snapshot":
+        raise UsageError(
+            f"completion = {recipe.completion.name!r} takes the network's own answers, and "
+            "unlabelled.teacher names another teacher",
+            hint="leave out unlabelled.teacher",
+        )
+    if teacher == "ema" and not recipe.train.ema:
+        raise UsageError(
+            'unlabelled.teacher = "ema" is the average of the weights, and train.ema is 0',
+            hint="set train.ema=0.999 (less for a short training)",
+        )
+    if isinstance(teacher, tuple):
+        found = [checkpoint.read_header(find_checkpoint(one)) for one in teacher]
+        known = [task for header in found for task in header["tasks"]]
+        if sorted(known) != sorted(tasks):
+            raise UsageError(
+                f"the teachers answer for {', '.join(known)}, and the recipe's tasks are "
+                f"{', '.join(tasks)}",
+                hint="unlabelled.teacher names one checkpoint per task",
+            )

@@ -1,0 +1,29 @@
+"""Running averages in a memory that is saved."""
+
+import torch
+
+from mtlcli.completion.running import average, mean, running
+
+
+def test_the_memory_is_that_of_the_key_and_what_is_new_starts() -> None:
+    memory = {"a": {"x": torch.tensor(2.0)}}
+    held = running(memory, "a", {"x": torch.tensor(0.0), "y": torch.tensor(1.0)}, torch.zeros(1))
+    assert (float(held["x"]), float(held["y"])) == (2, 1)
+    held["x"] = torch.tensor(5.0)
+    assert memory["a"]["x"] == 5
+
+
+def test_means_are_those_of_the_chosen_rows() -> None:
+    values, among = (
+        torch.tensor([[1.0, 2], [3, 4], [torch.nan, 0]]),
+        torch.tensor([True, True, False]),
+    )
+    assert mean(values, among).tolist() == [2, 3]
+    assert mean(values[:, 1], among).item() == 3
+    assert mean(values[:2], torch.tensor([False, False])).tolist() == [0, 0]
+
+
+def test_an_average_moves_only_where_something_is_known() -> None:
+    before, now = torch.tensor(1.0), torch.tensor(3.0)
+    assert average(before, now, 0.75, torch.tensor(True)).item() == 1.5
+    assert average(before, torch.tensor(torch.nan), 0.75, torch.tensor(False)).item() == 1
