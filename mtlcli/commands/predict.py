@@ -119,10 +119,9 @@ def predict(
     verbose: Verbose = 0,
 ) -> None:
     """Say what a network sees in photographs or a video, and save them with captions."""
-    from mtlcli.workflows.clip_sources import film_of, sources_for
-    from mtlcli.workflows.model_search import find_model
+    from mtlcli.workflows.clip_sources import film_of, model_for, sources_for
 
-    checkpoint = find_model(model)
+    checkpoint = model_for(model, sources or [])
     watched = film_of(checkpoint, sources or [], camera)
     if watched is not None:
         from mtlcli.workflows import predict_video

@@ -8,9 +8,25 @@ from pathlib import Path
 from mtlcli.data import clips, video
 from mtlcli.errors import DataError, MtlError, UsageError
 from mtlcli.io import checkpoint
+from mtlcli.workflows.model_search import find_model
 from mtlcli.workflows.sources import Failure, Source, Sources, expand
 
 _FORM = "give a video, or a folder of frames"
+
+
+def model_for(name: str | None, given: Sequence[str]) -> Path:
+    """The checkpoint to predict with; of a source that is not there it is told first.
+
+    :raises DataError, UsageError, MissingError: as :func:`mtlcli.workflows.sources.expand` and
+        :func:`mtlcli.workflows.model_search.find_model`.
+    """
+    try:
+        return find_model(name)
+    except MtlError:
+        pictures = [text for text in given if not video.is_video(text)]
+        if pictures:
+            expand(pictures)
+        raise
 
 
 def sources_for(model: Path, given: Sequence[str]) -> Sources:

@@ -6,11 +6,13 @@ import pytest
 from PIL import Image
 
 from mtlcli.errors import DataError, MissingError, UsageError
-from mtlcli.workflows.clip_sources import expand_clips, frames_of
+from mtlcli.workflows.clip_sources import expand_clips, frames_of, model_for
 
 
 @pytest.fixture
 def pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv("MTL_MODEL", raising=False)
+    monkeypatch.delenv("MTL_RUNS", raising=False)
     for name in ("b", "a", "deep/c"):
         folder = tmp_path / "pool" / name
         folder.mkdir(parents=True)
@@ -68,3 +70,11 @@ def test_a_video_without_pyav(pool: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_older_checkpoints_look_at_pictures() -> None:
     assert frames_of({"recipe": {"input": {"size": 64}}}) == 1
     assert frames_of({"recipe": {"input": {"frames": 15}}}) == 15
+
+
+def test_a_source_that_is_not_there_is_told_of_before_a_missing_model(pool: Path) -> None:
+    with pytest.raises(DataError, match=r"gone\.jpg: there is no such file"):
+        model_for(None, ["gone.jpg"])
+    for given in (["pool/a/0.png"], ["swim.mp4"]):
+        with pytest.raises(MissingError, match="no model was named"):
+            model_for(None, given)
