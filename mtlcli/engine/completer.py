@@ -98,7 +98,8 @@ class Completer:
         self.tables = self.completion.complete(seen, generator)
         for name, table in self.tables.items():
             answers = self.tasks[name].pseudo(table.logits)
-            self.tally.add(name, torch.arange(len(table.hard)), answers, table)
+            every = torch.arange(len(table.hard))
+            self.tally.add(name, every, answers, table, ~seen[name].labelled)
         return Asked(looked - began, time.perf_counter() - looked)
 
     def answers(self, task: str) -> bool:

@@ -15,8 +15,9 @@ from mtlcli.regularisers.base import Regulariser, Sight
 from mtlcli.tasks.base import Task, full
 from mtlcli.tasks.completable import Completable
 
-#: told of (task, rows [B], answers as targets [B], supplement) that the network gave itself.
-Note = Callable[[str, Tensor, Tensor, Supplement], None]
+#: told of (task, rows [B], answers as targets [B], supplement, unlabelled [B] bool) that the
+#: network gave itself.
+Note = Callable[[str, Tensor, Tensor, Supplement, Tensor], None]
 Named = Mapping[str, Tensor]
 
 
@@ -149,7 +150,8 @@ class Objective(nn.Module):
             parts = {"logits": made.logits, "hard": made.hard, "soft": made.soft}
             found |= {f"{name}.{part}": values for part, values in parts.items()}
             if self.note is not None:
-                self.note(name, more["row"], tasks[name].pseudo(made.logits), made)
+                answers = tasks[name].pseudo(made.logits)
+                self.note(name, more["row"], answers, made, ~seen[name].labelled)
         return found
 
     def _completed(self, name: str, output: Tensor, more: Named) -> Tensor:

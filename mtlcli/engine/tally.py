@@ -59,15 +59,17 @@ class Tally:
     hidden: Mapping[str, tuple[Tensor, Tensor]] = field(default_factory=dict)
     sums: dict[str, Sums] = field(default_factory=dict)
 
-    def add(self, task: str, rows: Tensor, answers: Tensor, found: Supplement) -> None:
+    def add(
+        self, task: str, rows: Tensor, answers: Tensor, found: Supplement, unlabelled: Tensor
+    ) -> None:
         """Add rows of a supplement.
 
         :param rows: ``[B] int64``, their places in the split.
         :param answers: what the task makes of the supplement's logits, ``[B]``, as its targets.
+        :param unlabelled: ``[B] bool``, the rows that count.
         """
-        rows, answers = rows.cpu(), answers.detach().cpu()
+        rows, answers, open_ = rows.cpu(), answers.detach().cpu(), unlabelled.cpu()
         hard, soft = found.hard.detach().cpu().double(), found.soft.detach().cpu().double()
-        open_ = (hard > 0) | (soft > 0)
         sums = self.sums.setdefault(task, Sums())
         sums.rows += float(open_.sum())
         sums.kept += float((hard > 0).sum())
