@@ -1,7 +1,7 @@
 """Learning from disjoint datasets where the truth is known: each label of a dataset hidden but one.
 
     mtl prepare utkface --root FOLDER -o data/utkface
-    python benchmarks/disjoint_faces.py data/utkface out.csv --tasks gender,age,race --epochs 12
+    python benchmarks/disjoint_faces.py data/utkface out.csv --tasks gender,age,race
 
 The rows of ``train`` and ``val`` are dealt into as many parts as there are tasks; each part keeps
 the labels of one task, the others go to columns ``NAME_hidden``, which are compared with and never
@@ -82,7 +82,7 @@ def recipe(
         "unlabelled": {"after": options.after, "every": options.every, "factor": options.factor},
         "train": {
             "epochs": options.epochs, "batch": options.batch, "lr": options.lr, "warmup": 1.0,
-            "seed": seed, "workers": 0, "look": 0, "max_norm": 5.0, "channels_last": True,
+            "optimizer": options.optimizer, "seed": seed, "workers": 0, "look": 0, "max_norm": 5.0, "channels_last": True,
             "precision": "fp32",
         },
     }  # fmt: skip
@@ -129,14 +129,15 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("out", type=Path)
     parser.add_argument("--tasks", default="gender,age,race")
     parser.add_argument("--backbone", default="shufflenet_v2_x0_5")
-    parser.add_argument("--epochs", type=int, default=12)
-    parser.add_argument("--after", type=int, default=4)
-    parser.add_argument("--every", type=int, default=2)
+    parser.add_argument("--epochs", type=int, default=16)
+    parser.add_argument("--after", type=int, default=6)
+    parser.add_argument("--every", type=int, default=4)
     parser.add_argument("--factor", type=float, default=1.0)
     parser.add_argument("--batch", type=int, default=48)
     parser.add_argument("--size", type=int, default=32)
     parser.add_argument("--hidden", type=int, default=64)
-    parser.add_argument("--lr", type=float, default=0.05)
+    parser.add_argument("--lr", type=float, default=0.02)
+    parser.add_argument("--optimizer", default="sgd")
     parser.add_argument("--mix", default="joint")
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--only", default="", help="names, separated by commas")
