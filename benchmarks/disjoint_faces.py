@@ -82,8 +82,8 @@ def recipe(
         "unlabelled": {"after": options.after, "every": options.every, "factor": options.factor},
         "train": {
             "epochs": options.epochs, "batch": options.batch, "lr": options.lr, "warmup": 1.0,
-            "optimizer": options.optimizer, "seed": seed, "workers": 0, "look": 0, "max_norm": 5.0, "channels_last": True,
-            "precision": "fp32",
+            "optimizer": options.optimizer, "seed": seed, "workers": 0, "look": 0,
+            "max_norm": 5.0, "channels_last": True, "precision": "fp32",
         },
     }  # fmt: skip
     if len(tasks) > 1:
