@@ -142,7 +142,7 @@ def test_pictures_and_next_step_are_named(heads: Path, mtl: Run) -> None:
         (["-o", "HEADS"], "is the network to start from"),
         (["--data", "nowhere"], "no dataset folder at nowhere"),
         (["--sharing", "some"], "some"),
-        (["--mu", "-1"], "-1"),
+        (["--mu", "-1"], "--mu"),
     ],
 )
 def test_what_is_refused(heads: Path, mtl: Run, words: list[str], said: str) -> None:

@@ -169,11 +169,11 @@ def _note(solved: Solved, problem: Problem, found: Descent) -> None:
     solved.values += [value + rest for value in found.values[1:]]
 
 
-def _take(solved: Solved, problem: Problem, better: Factors) -> None:
-    """Taken only where it is a fall, which rounding may prevent."""
-    value = problem.value(better)
-    if value < solved.values[-1]:
-        solved.factors = better
+def _take(solved: Solved, problem: Problem, other: Factors) -> None:
+    """Taken unless rounding makes it a rise."""
+    value = problem.value(other)
+    if value <= solved.values[-1]:
+        solved.factors = other
         solved.values.append(value)
 
 
