@@ -63,12 +63,33 @@ def alone(name: str, count: int) -> None:
     print(f"{name:22} {count:7} rows {taken:8.2f} s {peak:6} MB", flush=True)
 
 
+def recall(count: int, neighbours: int = 10, hidden: int = 10, width: int = 128) -> None:
+    """How many of the nearest rows the random trees find, and how much too far theirs are."""
+    import torch
+
+    from mtlcli.completion.neighbours import nearest
+
+    drawn = torch.Generator().manual_seed(0)
+    plane = torch.randn(count, hidden, generator=drawn)
+    surface = torch.tanh(plane @ torch.randn(hidden, width, generator=drawn))
+    for name, points in {"clusters": rows_of(count, 0).features, "surface": surface}.items():
+        index, squares = nearest(points, neighbours, drawn, exact=count)
+        found, longer = nearest(points, neighbours, drawn, exact=0)
+        share = (found[:, :, None] == index[:, None]).any(2).float().mean()
+        ratio = longer.sqrt().mean() / squares.sqrt().mean()
+        print(f"{name:22} {count:7} rows {share:8.1%} found, distances × {ratio:.3f}")
+
+
 def main() -> None:
     """Every case in a process of its own, started from one that has imported all and made none."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", default="10000,100000,500000")
     parser.add_argument("--only", default="")
+    parser.add_argument("--recall", action="store_true", help="of the random trees of mrf")
     given = parser.parse_args()
+    if given.recall:
+        recall(20_000)
+        return
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["torch", "mtlcli.registry", "mtlcli.completion.weighing"])
     names = given.only.split(",") if given.only else ["data", *COMPLETIONS, *WEIGHTS]

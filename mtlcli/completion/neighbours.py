@@ -23,7 +23,8 @@ def nearest(
     Beyond ``exact`` rows, each row is compared with those of its leaf in each of some trees. A
     tree halves its rows again and again, at each level along the difference of two rows drawn at
     random (after Dasgupta & Freund, STOC 2008). So the work is n · ``trees`` · ``leaf``, whatever
-    the data; not all that are found are the nearest, but nearly as near (see the benchmark).
+    the data. Of 20,000 drawn rows of 128 numbers, 55 % of the 10 nearest were found in pure noise
+    around 8 centres, 89 % on a surface of 10 dimensions; the distances were 1 % too long.
 
     :returns: ``[n, k] int64`` and ``[n, k] float32``, k = min(count, n - 1), nearest first; where
         fewer were found, the row itself, at an infinite distance.
