@@ -89,7 +89,7 @@ def recipe(
     if len(tasks) > 1:
         values["model"]["architecture"] = "shared"
         values["batches"] = {"mix": options.mix}
-    return from_plain(values | choice)
+    return from_plain(values | choice, options.set)
 
 
 def measured(
@@ -119,7 +119,8 @@ def measured(
     world = World(build.pick_device(options.device))
     scores = evaluate(loaded.net, loaded.tasks, eval_loader(rows, batch=256, workers=0), world)
     found = {f"{t}.{m}": v for t, ms in scores.metrics.items() for m, v in ms.items()}
-    return found | {"best_epoch": outcome.best_epoch, "seconds": round(spent, 1)}
+    kept = {f"val.{t}.{m}": v for t, ms in outcome.scores.items() for m, v in ms.items()}
+    return found | kept | {"best_epoch": outcome.best_epoch, "seconds": round(spent, 1)}
 
 
 def arguments() -> argparse.Namespace:
@@ -139,6 +140,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--lr", type=float, default=0.02)
     parser.add_argument("--optimizer", default="sgd")
     parser.add_argument("--mix", default="joint")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    parser.add_argument("--label", default="", help="added to the names of the methods")
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--only", default="", help="names, separated by commas")
     parser.add_argument("--device", default="cpu")
@@ -155,13 +158,14 @@ def main() -> None:
     todo |= {name: (choice, options.tasks) for name, choice in METHODS.items()}
     if options.only:
         todo = {name: todo[name] for name in options.only.split(",")}
+    todo = {f"{name} {options.label}".strip(): one for name, one in todo.items()}
     done = set()
     if options.out.is_file():
         with options.out.open(newline="") as stream:
             done = {(row["method"], row["seed"]) for row in csv.DictReader(stream)}
     metrics = [f"{t}.{m}" for t in options.tasks for m in ("accuracy", "balanced_accuracy")]
     metrics += ["age.mae", "age.cs5"]
-    keys = ["method", "seed", "best_epoch", "seconds", *metrics]
+    keys = ["method", "seed", "best_epoch", "seconds", *metrics, *(f"val.{m}" for m in metrics)]
     for seed in options.seeds.split(","):
         for name, (choice, tasks) in todo.items():
             if (name, seed) in done:
