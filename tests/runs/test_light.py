@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from mtlcli.io.run_dir import RunDir
+from mtlcli.workflows import build
+from mtlcli.workflows.prepare import prepare
 
 Run = Callable[..., Any]
 LIGHT = {"name": "light", "width": 16}
@@ -62,6 +65,19 @@ def test_its_options_and_those_of_training_run(
     run = fit(light(recipe, **change)).run
     assert all(math.isfinite(float(value)) for value in run.read_metrics()[-1].values())
     assert run.status()["step"] == 3
+
+
+def test_it_reads_the_order_of_a_clip(recipe: Run, fit: Run, workdir: Path) -> None:
+    """From drawn clips to scores; then backwards, which only the temporal half can tell."""
+    prepare("swimmers", None, Path("swim"), options={"count": 32, "frames": 5, "size": 32})
+    values = recipe("identity", "action", input__frames=3, model__architecture=LIGHT)
+    outcome = fit({**values, "data": "swim"})
+    assert set(outcome.scores) == {"identity", "action"}
+    net = build.load_model(outcome.run.best).net
+    clips = torch.randint(0, 256, (2, 3, 3, 32, 32), dtype=torch.uint8)
+    with torch.no_grad():
+        ahead, back = net(clips), net(clips.flip(1))
+    assert not ahead["action"].equal(back["action"])
 
 
 def test_resuming_it_gives_what_the_whole_run_gives(recipe: Run, fit: Run) -> None:
