@@ -15,7 +15,7 @@ from mtlcli.data.batch import Batch
 from mtlcli.engine import precision as numbers
 from mtlcli.models.backbones.base import eval_mode
 from mtlcli.models.base import MultiTaskNet
-from mtlcli.tasks.base import Task
+from mtlcli.tasks.base import Metrics, Task
 
 #: metric → value.
 Values = dict[str, float]
@@ -73,6 +73,7 @@ def row_scores(
     """Score a network and keep every row's sums, in the order of the rows."""
     index: list[Tensor] = []
     held: dict[str, list[dict[str, Found]]] = {name: [] for name in tasks}
+    joint = {name: _Joint(task) for name, task in tasks.items()}
     with eval_mode(net):
         for batch in batches:
             index.append(batch.index)
@@ -87,12 +88,42 @@ def row_scores(
                     one = slice(row, row + 1)
                     metrics.update(output[one], target[one], weight[one])
                     held[name].append({k: _found(v) for k, v in metrics.state.items()})
+                    joint[name].add(metrics)
+    for name, of_task in joint.items():
+        of_task.settle(held[name])
     rows = torch.cat(index)
     order = rows.argsort()
     return {
         name: RowScores(rows[order], _joined([found[i] for i in order.tolist()], tasks[name]))
         for name, found in held.items()
     }
+
+
+class _Joint:
+    """What a metric can tell of a row only when all are there.
+
+    Such a part of a score is taken as the row's own: resampling draws what is asked of the set, and
+    not the set that answers.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self._metrics = task.metrics()
+        self._has: list[bool] = []
+
+    def add(self, metrics: Metrics) -> None:
+        """A row, looked at alone; its ``rows`` are empty where it has no label."""
+        self._has.append(any(len(part) for parts in metrics.rows.values() for part in parts))
+        for name, parts in metrics.rows.items():
+            self._metrics.rows[name] += parts
+
+    def settle(self, found: list[dict[str, Found]]) -> None:
+        """Give every row its part."""
+        if not any(self._has):
+            return
+        shares = self._metrics.shares()
+        labelled = [row for row, has in zip(found, self._has, strict=True) if has]
+        for number, row in enumerate(labelled):
+            row.update({name: _found(part[number]) for name, part in shares.items()})
 
 
 def _found(state: Tensor) -> Found:
