@@ -87,7 +87,7 @@ class Identity(ImageTask):
     kind = "identity"
     directions: ClassVar[dict[str, Direction]] = {"map": "max", "rank1": "max", "accuracy": "max"}
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a recipe may set eight
         self,
         name: str,
         column: Column,

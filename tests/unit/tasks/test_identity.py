@@ -1,4 +1,4 @@
-"""Identity: unit embeddings, strangers that count in retrieval alone, scores of parts and wholes."""
+"""Identity: unit embeddings, strangers that count in retrieval alone, scores that add up."""
 
 import math
 

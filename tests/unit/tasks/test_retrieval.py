@@ -24,7 +24,9 @@ def _set(seed: int, count: int, people: int, *, coarse: bool) -> tuple[torch.Ten
 
 @given(st.integers(0, 10_000), st.integers(1, 30), st.integers(1, 6), st.booleans())
 @settings(max_examples=60, deadline=None)
-def test_scores_equal_those_by_brute_force(seed: int, count: int, people: int, coarse: bool) -> None:
+def test_scores_equal_those_by_brute_force(
+    seed: int, count: int, people: int, coarse: bool
+) -> None:
     vectors, who = _set(seed, count, people, coarse=coarse)
     found = retrieve(vectors, who, vectors, who, same=True)
     for i in range(count):
