@@ -12,6 +12,7 @@ from mtlcli.commands import (
     demo,
     evaluate,
     fuse,
+    gallery,
     import_,
     predict,
     prepare,
@@ -41,8 +42,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 VERBS = (
-    demo, prepare, train, fuse, evaluate, compare, report, search, sweep, predict, import_,
-    recipes, about,
+    demo, prepare, train, fuse, evaluate, compare, report, search, sweep, predict, gallery,
+    import_, recipes, about,
 )  # fmt: skip
 for verb in VERBS:
     verb.register(app)
