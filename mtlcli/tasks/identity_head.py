@@ -39,18 +39,37 @@ class IdentityHead(nn.Module):
         self.norm = nn.BatchNorm2d(size) if norm else None
         self.last = nn.Linear(size, identities, bias=False)
 
-    def embed(self, features: Tensor) -> Tensor:
-        """Features ``[B, channels, h, w]`` to vectors ``[B, size]`` of any length."""
-        x: Tensor = self.body(features)
-        return x if self.norm is None else self.norm(x[..., None, None]).flatten(1)
+    @property
+    def hidden(self) -> nn.Linear | None:
+        """The hidden layer, where there is one."""
+        return self.body.hidden
 
-    def answer(self, embedding: Tensor) -> Tensor:
-        """What :meth:`embed` gave to ``[B, size + C]``; fp32 at least, also under autocast."""
-        wide = torch.promote_types(embedding.dtype, torch.float32)
-        with torch.autocast(embedding.device.type, enabled=False):
-            unit = F.normalize(embedding.to(wide), dim=1, eps=_LEAST)
+    @property
+    def first(self) -> nn.Linear:
+        """The first layer: the hidden one, or that of the embedding."""
+        return self.body.first
+
+    def embed(self, features: Tensor) -> Tensor:
+        """Features ``[B, channels, h, w]`` to what its last layer reads, before a ReLU."""
+        return self.body.embed(features)
+
+    def activate(self, embedding: Tensor) -> Tensor:
+        """The ReLU of the hidden layer; without one nothing changes."""
+        return self.body.activate(embedding)
+
+    def finish(self, activated: Tensor) -> Tensor:
+        """What :meth:`activate` gave to ``[B, size + C]``; fp32 at least, also under autocast."""
+        x = self.body.finish(activated)
+        x = x if self.norm is None else self.norm(x[..., None, None]).flatten(1)
+        wide = torch.promote_types(x.dtype, torch.float32)
+        with torch.autocast(x.device.type, enabled=False):
+            unit = F.normalize(x.to(wide), dim=1, eps=_LEAST)
             own = F.normalize(self.last.weight.to(wide), dim=1, eps=_LEAST)
             return torch.cat([unit, F.linear(unit, own)], 1)
+
+    def answer(self, embedding: Tensor) -> Tensor:
+        """What :meth:`embed` gave to ``[B, size + C]``."""
+        return self.finish(self.activate(embedding))
 
     def forward(self, features: Tensor) -> Tensor:
         """Features ``[B, channels, h, w]`` to ``[B, size + C]``."""

@@ -189,3 +189,26 @@ def test_files_that_are_no_gallery(trained: Path, pool: Path, mtl: Run) -> None:
 
 def test_a_dataset_without_identities(gallery: Path, tiny: Path, mtl: Run) -> None:
     refused(mtl("gallery", "eval", gallery, tiny), 3, "no column 'identity'", "gender")
+
+
+def test_of_several_faces_the_largest_is_enrolled_and_all_are_asked(
+    recipe: Run, fit: Run, tiny: Path, mtl: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mtlcli.data.faces import Face
+    from mtlcli.workflows.build import Loaded
+
+    fit(recipe("gender", tasks__gender={"kind": "identity", "size": 4}), save_as=Path("who.st"))
+    monkeypatch.setattr(Loaded, "images", "faces")
+    faces = [Face((0, 0, 8, 8), 1.0), Face((4, 4, 20, 20), 1.0)]
+    monkeypatch.setattr("mtlcli.workflows.gallery_look.detector", lambda _: lambda image: faces)
+    one, two = sorted((tiny / "images").glob("*.png"))[:2]
+    words = ("gallery", "build", f"ann={one}", f"bob={two}", "-m", "who.st", "--threshold", "0.2")
+    assert mtl(*words).code == 0
+    result = mtl("gallery", "query", "gallery.st", one, "--json")
+    large = json.loads(result.out)["photos"][0]["faces"][1]
+    assert large["box"] == [4, 4, 20, 20]
+    assert large["nearest"][0] == {"identity": "ann", "cosine": pytest.approx(1, abs=1e-4)}
+    faces.clear()
+    refused(mtl(*words), 3, "nobody was enrolled", "no face")
+    result = mtl("gallery", "query", "gallery.st", one)
+    assert result.code == 0 and "no face" in result.out

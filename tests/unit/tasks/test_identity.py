@@ -44,11 +44,12 @@ def test_a_vector_of_nothing_has_finite_gradients() -> None:
 
 def test_the_head_rounds_no_cosine_under_autocast() -> None:
     head, features = IdentityHead(7, 6, 3), torch.randn(4, 7, 1, 1)
-    embedding = head.embed(features)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        output = head.answer(embedding)
+        output = head(features)
     assert output.dtype == torch.float32
-    torch.testing.assert_close(output, head.answer(embedding), rtol=0, atol=0)
+    unit = head.last.weight / head.last.weight.norm(dim=1, keepdim=True)
+    torch.testing.assert_close(output[:, :6].norm(dim=1), torch.ones(4))
+    torch.testing.assert_close(output[:, 6:], output[:, :6] @ unit.T)
 
 
 def test_the_loss_reaches_every_weight_of_the_head() -> None:
