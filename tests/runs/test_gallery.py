@@ -212,3 +212,19 @@ def test_of_several_faces_the_largest_is_enrolled_and_all_are_asked(
     refused(mtl(*words), 3, "nobody was enrolled", "no face")
     result = mtl("gallery", "query", "gallery.st", one)
     assert result.code == 0 and "no face" in result.out
+
+
+def test_the_pictures_of_a_run_leave_strangers_out_of_the_confusion(
+    trained: Path, pool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mtlcli.io.run_dir import find_all
+    from mtlcli.recipe.load import from_plain
+    from mtlcli.workflows import checks, pictures
+    from mtlcli.workflows.build import make_tasks
+
+    monkeypatch.setenv("MTL_RUNS", str(trained / "runs"))
+    run = next(run for run in find_all() if "other" in str(run.best))
+    run.plots.mkdir(exist_ok=True)
+    ready = checks.check(from_plain(_values(pool, "identity")))
+    pictures._draw_val(run, make_tasks(ready.tasks), ready, "cpu")
+    assert (run.plots / "identity-val.png").is_file()
