@@ -54,6 +54,7 @@ TASKS: dict[str, str] = {
     "depth": "mtlcli.tasks.depth:Depth",
     "boundary": "mtlcli.tasks.boundary:Boundary",
     "attributes": "mtlcli.tasks.attributes:Attributes",
+    "identity": "mtlcli.tasks.identity:Identity",
 }
 
 WEIGHTINGS: dict[str, str] = {

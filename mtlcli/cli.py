@@ -13,6 +13,7 @@ from mtlcli.commands import (
     demo,
     evaluate,
     fuse,
+    gallery,
     import_,
     latent,
     predict,
@@ -44,7 +45,7 @@ app = typer.Typer(
 )
 VERBS = (
     demo, prepare, train, affinity, fuse, evaluate, compare, report, search, sweep, predict,
-    latent, import_, recipes, about,
+    gallery, latent, import_, recipes, about,
 )  # fmt: skip
 for verb in VERBS:
     verb.register(app)

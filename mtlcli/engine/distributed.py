@@ -31,6 +31,19 @@ class World:
         dist.all_reduce(total)
         return total
 
+    def joined(self, rows: Tensor) -> Tensor:
+        """The rows ``[N, ...]`` of all ranks, one rank's after another's; N may differ."""
+        if self.size == 1:
+            return rows
+        counts = torch.zeros(self.size, dtype=torch.int64, device=rows.device)
+        counts[self.rank] = len(rows)
+        lengths: list[int] = self.sum(counts).tolist()
+        padded = rows.new_zeros(max(lengths), *rows.shape[1:])
+        padded[: len(rows)] = rows
+        held = [torch.empty_like(padded) for _ in lengths]
+        dist.all_gather(held, padded)
+        return torch.cat([part[:length] for part, length in zip(held, lengths, strict=True)])
+
     def any(self, flag: bool) -> bool:
         """Whether the flag is set on any rank."""
         return bool(self.sum(torch.tensor(float(flag))).item())

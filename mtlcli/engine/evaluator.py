@@ -74,6 +74,7 @@ def _reduced(metrics: dict[str, Metrics], sums: Tensor, bad: int, world: World) 
     sums = world.sum(sums)
     for metric in metrics.values():
         metric.state = {key: world.sum(value) for key, value in metric.state.items()}
+        metric.rows = {k: [world.joined(torch.cat(parts))] for k, parts in metric.rows.items()}
     names = list(metrics)
     details = {name: metric.details() for name, metric in metrics.items()}
     return Scores(

@@ -15,7 +15,7 @@ from mtlcli.data.batch import Batch
 from mtlcli.engine import precision as numbers
 from mtlcli.models.backbones.base import eval_mode
 from mtlcli.models.base import MultiTaskNet
-from mtlcli.tasks.base import Task
+from mtlcli.tasks.base import Metrics, Task
 
 #: metric → value.
 Values = dict[str, float]
@@ -71,6 +71,7 @@ def row_scores(
     """Score a network and keep every row's sums, in the order of the rows."""
     index: list[Tensor] = []
     held: dict[str, list[dict[str, RowSums]]] = {name: [] for name in tasks}
+    joint = {name: _Joint(task.metrics()) for name, task in tasks.items()}
     first = 0
     with eval_mode(net):
         for batch in batches:
@@ -83,17 +84,49 @@ def row_scores(
                 output = task.at_size_of(outputs[name].float(), target)
                 found = task.metrics().by_row(output, target, weight)
                 held[name].append({k: _sparse(v.cpu(), first) for k, v in found.items()})
+                joint[name].add(output, target, weight, first)
             first += len(batch)
     rows = torch.cat(index)
     order = rows.argsort()
-    return {name: _joined(rows[order], states, order) for name, states in held.items()}
+    return {
+        name: _joined(rows[order], states + joint[name].settled(), order)
+        for name, states in held.items()
+    }
 
 
 def _sparse(state: Tensor, first: int) -> RowSums:
     """The numbers of ``[B, *shape]`` that are not 0, the rows counted from ``first``."""
-    flat = state.double().flatten(1)
+    flat = state.double().reshape(len(state), -1)
     row, place = flat.nonzero(as_tuple=True)
     return RowSums(row + first, place, flat[row, place], state.shape[1:])
+
+
+class _Joint:
+    """What a metric can tell of a row only when all are there.
+
+    Such a part of a score is taken as the row's own: resampling draws what is asked of the set, and
+    not the set that answers.
+    """
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._rows: list[Tensor] = []
+
+    def add(self, output: Tensor, target: Tensor, weight: Tensor, first: int) -> None:
+        """A batch, whose rows are counted from ``first``."""
+        if self._metrics.rows:
+            self._metrics.update(output, target, weight)
+            self._rows.append((weight > 0).nonzero().flatten().cpu() + first)
+
+    def settled(self) -> list[dict[str, RowSums]]:
+        """Every row's part; nothing where each row tells its own."""
+        if not self._rows:
+            return []
+        rows, found = torch.cat(self._rows), {}
+        for name, part in self._metrics.shares().items():
+            sums = _sparse(part.cpu(), 0)
+            found[name] = RowSums(rows[sums.row], sums.place, sums.value, sums.shape)
+        return [found]
 
 
 def _joined(index: Tensor, batches: list[dict[str, RowSums]], order: Tensor) -> RowScores:
@@ -101,7 +134,7 @@ def _joined(index: Tensor, batches: list[dict[str, RowSums]], order: Tensor) -> 
     where = order.argsort()  # where the nth row that was looked at stands
     states = {}
     for name, one in batches[0].items():
-        parts = [batch[name] for batch in batches]
+        parts = [batch[name] for batch in batches if name in batch]
         states[name] = RowSums(
             where[torch.cat([part.row for part in parts])],
             torch.cat([part.place for part in parts]),

@@ -85,6 +85,10 @@ def read_header(path: Path) -> dict[str, Any]:
         raise DataError(f"{path} cannot be read: {fault.strerror}") from None
     except (ValueError, TypeError) as fault:
         raise DataError(f"{path} is not a checkpoint of mtl: {fault}", hint=_hint(path)) from None
+    if "mtl-gallery" in metadata:
+        raise DataError(
+            f"{path} is a gallery and no checkpoint", hint=f"mtl gallery query {path} PHOTO"
+        )
     if content is None:
         raise DataError(
             f"{path} holds tensors, but no header of mtl",

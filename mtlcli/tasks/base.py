@@ -32,11 +32,28 @@ class Labels:
 class Metrics(ABC):
     """Streaming scores of one task: every state adds up over batches and ranks.
 
-    ``state`` holds the sums, float64 tensors by name; :meth:`compute` reads nothing else.
+    ``state`` holds the sums, float64 tensors by name; :meth:`compute` reads nothing else, but
+    through :meth:`total`. Where only all rows together tell a score, as in retrieval, ``rows``
+    holds what is needed of each, on the CPU, to be joined in place of being added up; its memory
+    grows with the labelled rows.
     """
 
     def __init__(self) -> None:
         self.state: dict[str, Tensor] = {}
+        #: name → parts ``[n, ...]``, together an entry for each labelled row; the first is empty.
+        self.rows: dict[str, list[Tensor]] = {}
+
+    def shares(self) -> dict[str, Tensor]:
+        """What all ``rows`` together tell: name of a state → each row's part of it, ``[N, ...]``.
+
+        The parts depend on the set of rows and not on their order.
+        """
+        return {}
+
+    def total(self) -> dict[str, Tensor]:
+        """The state with the parts of all rows."""
+        shares = self.shares() if self.rows else {}
+        return self.state | {k: self.state[k] + part.sum(0) for k, part in shares.items()}
 
     @abstractmethod
     def update(self, output: Tensor, target: Tensor, weight: Tensor) -> None:

@@ -119,6 +119,7 @@ def check(recipe: Recipe, splits: tuple[str, ...] = ("train", "val")) -> Ready:
                 seen[source] |= found[source]
     if "train" in splits:
         _warn_of_missing_classes(tasks, seen)
+        tasks = [_with_identities(task, seen[task.source]) for task in tasks]
     return Ready(recipe, datasets, tasks)
 
 
@@ -179,6 +180,18 @@ def _warn_of_missing_classes(tasks: list[TaskPlan], seen: Mapping[str, set[str]]
                 f"task {task.name!r}: no training row shows {', '.join(missing)}; the network "
                 "cannot learn what that is"
             )
+
+
+def _with_identities(task: TaskPlan, seen: set[str]) -> TaskPlan:
+    """An identity task learns those that training shows; all others are strangers to it."""
+    if task.kind != "identity":
+        return task
+    named = task.column.classes
+    classes = tuple(n for n in named if n in seen) if named else tuple(sorted(seen - {""}))
+    strangers = len(named) - len(classes)
+    if strangers > 0:
+        console.detail(f"task {task.name!r}: {strangers} identities are never seen in training")
+    return replace(task, column=replace(task.column, classes=classes))
 
 
 def _check_split(

@@ -161,7 +161,8 @@ def _draw_answers(path: Path, seen: _Seen) -> None:
         names = list(column.classes)
         matrix = np.zeros((len(names), len(names)), np.int64)
         for truth, prediction in zip(seen.truths, seen.predictions, strict=True):
-            matrix[int(truth), names.index(prediction["label"])] += 1
+            if int(truth) < len(names):  # an identity may be a stranger
+                matrix[int(truth), names.index(prediction["label"])] += 1
         plot_confusion(matrix, names, path)
     else:
         truths = np.array([float(truth) for truth in seen.truths])

@@ -113,6 +113,9 @@ def main(out: Path) -> None:
     found["regularised"] = regularised(world)
     found["scores"] = scored(trainer, world)
     found["stopped"] = [world.any(world.rank == 1), world.any(False)]
+    # as many rows as the rank's number, so that the first has none
+    rows = torch.arange(world.rank * 2).view(world.rank, 2)
+    found["joined"] = world.joined(rows).tolist()
     found["name"] = world.same(f"of rank {world.rank}")
     if world.first:
         out.write_text(json.dumps(found))

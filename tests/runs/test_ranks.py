@@ -99,6 +99,7 @@ def test_two_ranks_score_as_one(found: list[Any]) -> None:
 def test_ranks_agree_on_words_and_on_stopping(found: list[Any]) -> None:
     one, two = found
     assert (one["stopped"], two["stopped"]) == ([False, False], [True, False])
+    assert (one["joined"], two["joined"]) == ([], [[0, 1]])
     assert two["name"] == "of rank 0"
 
 

@@ -23,6 +23,7 @@ def test_alone_everything_stays_as_it_is(monkeypatch: MonkeyPatch) -> None:
     assert world == World(CPU, 0, 1) and world.first
     tensor, module = torch.ones(3), nn.Linear(1, 1)
     assert world.sum(tensor) is tensor
+    assert world.joined(tensor) is tensor
     assert world.any(True) and not world.any(False)
     assert world.same("words") == "words"
     assert replicate(module, world) is module

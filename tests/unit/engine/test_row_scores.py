@@ -6,10 +6,15 @@ from typing import Any
 import pytest
 import torch
 
+from mtlcli.data.batch import Batch
 from mtlcli.engine.bootstrap import interval, over, resampled
 from mtlcli.engine.distributed import World
 from mtlcli.engine.evaluator import evaluate
 from mtlcli.engine.row_scores import row_scores
+from mtlcli.io.column import Column
+from mtlcli.recipe.schema import InputSpec, ModelSpec
+from mtlcli.tasks.identity import Identity
+from mtlcli.workflows import build
 
 Small = Callable[..., Any]
 CPU = torch.device("cpu")
@@ -39,6 +44,28 @@ def test_rows_come_in_order_whatever_the_batches(small: Small) -> None:
     weights = torch.arange(8, dtype=torch.float64)
     for name, task in objective.tasks.items():
         assert one[name].score(task, weights) == pytest.approx(two[name].score(task, weights))
+
+
+def test_retrieval_is_scored_over_all_rows_and_resampled_by_query() -> None:
+    """Also where a row has no label, and one has a stranger's."""
+    task = Identity("who", Column("identity", ("ann", "bob")), size=4)
+    net = build.make_net(
+        ModelSpec.model_validate({"backbone": "squeezenet1_1"}), {"who": task}, InputSpec(size=32)
+    )
+    draw = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (9, 3, 32, 32), generator=draw, dtype=torch.uint8)
+    who = torch.tensor([0, 1, 2, 0, 1, 2, 0, 0, 1])
+    weights = torch.tensor([1.0, 1, 1, 1, 0, 1, 1, 1, 1])
+    batches = [
+        Batch(pixels[i], {"who": who[i]}, {"who": weights[i]}, torch.arange(9)[i], [])
+        for i in (slice(0, 4), slice(4, 9))
+    ]
+    expected = evaluate(net, {"who": task}, batches, World(CPU)).metrics["who"]
+    rows = row_scores(net, {"who": task}, batches, CPU)["who"]
+    assert rows.score(task, torch.ones(9).double()) == pytest.approx(expected)
+    first = torch.tensor([1.0, 0, 0, 0, 0, 0, 0, 0, 0]).double()
+    assert rows.score(task, first)["rank1"] in (0, 1)
+    assert rows.score(task, 3 * first) == pytest.approx(rows.score(task, first))
 
 
 def test_groups_are_drawn_whole_and_draws_are_seeded() -> None:

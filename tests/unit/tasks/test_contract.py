@@ -15,6 +15,7 @@ from mtlcli.tasks.age import Age
 from mtlcli.tasks.attributes import Attributes
 from mtlcli.tasks.base import ImageTask
 from mtlcli.tasks.classification import Classification
+from mtlcli.tasks.identity import Identity
 from mtlcli.tasks.regression import Regression
 
 COLOURS = Column("classification", classes=("red", "green", "blue"))
@@ -31,6 +32,8 @@ TASKS: dict[str, ImageTask] = {
     "l1": Regression("angle", ANGLE, loss="l1"),
     "l2, open": Regression("angle", Column("regression"), loss="l2"),
     "attributes": Attributes("worn", WORN, positive_weight=3.0, hidden=4),
+    "identity": Identity("who", COLOURS, size=5),
+    "cosface": Identity("who", COLOURS, size=5, margin="cosface", m=0.35, norm=True, hidden=4),
     "latent tasks": Attributes("worn", WORN, loss="squared_hinge", head="latent_task", latents=2),
 }
 every_task = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
@@ -42,6 +45,7 @@ def _cells(task: ImageTask, count: int = ROWS) -> list[str]:
     numbers = torch.randint(1, 40, (count,)).tolist()
     texts = {
         "classification": [COLOURS.classes[n % 3] for n in numbers],
+        "identity": [COLOURS.classes[n % 3] for n in numbers],
         "age": [f"{n}" for n in numbers],
         "regression": [f"{n - 20}.25" for n in numbers],
         "attributes": ["".join("01?"[(n + k) // (k + 1) % 3] for k in range(3)) for n in numbers],
@@ -58,7 +62,7 @@ def _batch(task: ImageTask, count: int = ROWS) -> tuple[Tensor, Tensor, Tensor]:
 
 def test_every_image_level_kind_is_tried() -> None:
     kinds = {task.kind for task in TASKS.values()}
-    assert kinds >= {"classification", "age", "regression", "attributes"}
+    assert kinds >= {"classification", "age", "regression", "attributes", "identity"}
     assert {task.kind for task in TASKS.values()} <= catalog.TASKS.keys()
 
 
@@ -74,6 +78,9 @@ def test_an_empty_cell_is_unlabelled_and_no_other_is(task: ImageTask) -> None:
 @pytest.mark.parametrize("odd", ["violet", "1e999", "nan", "-inf", "1;2", " "])
 def test_a_wrong_cell_is_named_with_its_row(task: ImageTask, odd: str) -> None:
     good = next(cell for cell in _cells(task) if cell)
+    if task.kind == "identity" and odd.strip():
+        assert task.encode([good, odd]).present.all()  # someone else
+        return
     with pytest.raises(DataError) as caught:
         task.encode([good, "", odd, good])
     assert repr(odd) in caught.value.what and task.name in caught.value.what
@@ -103,6 +110,7 @@ def test_scores_of_a_split_set_equal_those_of_the_whole(task: ImageTask, cuts: l
         ranks[i % 2].update(*part)
     joined = task.metrics()
     joined.state = {key: ranks[0].state[key] + ranks[1].state[key] for key in joined.state}
+    joined.rows = {key: ranks[0].rows[key] + ranks[1].rows[key] for key in joined.rows}
     assert joined.compute() == pytest.approx(whole.compute(), rel=1e-9, nan_ok=True)
 
 
@@ -195,7 +203,9 @@ def test_a_head_has_the_outputs_that_the_loss_takes(task: ImageTask) -> None:
     head = task.head(WIDTH)
     output = head(torch.randn(3, WIDTH, 4, 5))
     assert output.shape[0] == 3 and output.ndim == 2
-    assert isinstance(head.last, nn.Linear) and head.last.out_features == output.shape[1]
+    beside = task.size if isinstance(task, Identity) else 0
+    assert isinstance(head.last, nn.Linear)
+    assert head.last.out_features == output.shape[1] - beside
     task.loss(output, *_batch(task, 3)[1:])
 
 
@@ -222,6 +232,9 @@ def test_a_nan_output_of_a_labelled_image_makes_no_score_look_good(task: ImageTa
     scores = metrics.compute()
     if task.kind == "attributes":
         assert scores["accuracy"] == scores["balanced_accuracy"] == 0
+    if task.kind == "identity":
+        assert set(scores.values()) == {0}
+        return
     assert math.isnan(scores[task.primary]) or task.kind in ("classification", "attributes")
 
 
@@ -237,12 +250,12 @@ def test_fresh_metrics_are_fresh(task: ImageTask) -> None:
 def test_agreement_is_a_share_for_classes_and_a_distance_otherwise(task: ImageTask) -> None:
     one, two = _batch(task)[0], _batch(task)[0]
     share, apart = task.agreement(one, one)
-    shares = task.kind in ("classification", "attributes")
+    shares = task.kind in ("classification", "attributes", "identity")
     assert (share, apart) == ((1, None) if shares else (None, 0))
     share, apart = task.agreement(one, two)
     answers = [task.decode(output) for output in (one, two)]
     pairs = list(zip(*answers, strict=True))
-    if task.kind == "classification":
+    if task.kind in ("classification", "identity"):
         assert share == pytest.approx(sum(a["label"] == b["label"] for a, b in pairs) / ROWS)
     elif task.kind == "attributes":
         there = [[set(a["present"].split(", ")) for a in pair] for pair in pairs]
@@ -264,4 +277,4 @@ def test_a_sure_and_right_answer_is_less_wrong_than_another(task: ImageTask) -> 
     for i in seen:
         words, wrong = task.judged(decoded[i], target[i])
         assert words and task.told(target[i])
-        assert wrong is False or task.kind in ("classification", "attributes")
+        assert wrong is False or task.kind in ("classification", "attributes", "identity")
