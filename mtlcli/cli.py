@@ -12,6 +12,7 @@ from mtlcli.commands import (
     compare,
     demo,
     evaluate,
+    explain,
     fuse,
     import_,
     latent,
@@ -44,7 +45,7 @@ app = typer.Typer(
 )
 VERBS = (
     demo, prepare, train, affinity, fuse, evaluate, compare, report, search, sweep, predict,
-    latent, import_, recipes, about,
+    explain, latent, import_, recipes, about,
 )  # fmt: skip
 for verb in VERBS:
     verb.register(app)
