@@ -152,17 +152,21 @@ def _peak(cells: Tensor, size: tuple[int, int]) -> tuple[int, float, float] | No
 
 def _last_map(net: MultiTaskNet, tasks: list[str], images: Tensor) -> _Seen:
     """The last features, or the last stage whose output has several cells for every task."""
-    seen = _at_last_features(net, images)
-    stage = _stages(net) + 1
-    while not all(seen.maps[task][0, 0].numel() > 1 for task in tasks):
-        stage -= 1
-        if stage == 0:
-            raise UsageError(
-                f"no stage has a map for inputs of {images.shape[-2]} x {images.shape[-1]} pixels",
-                hint="a network trained with a larger input.size has one",
-            )
+
+    def is_map(seen: _Seen) -> bool:
+        return all(seen.maps[task][0, 0].numel() > 1 for task in tasks)
+
+    last = _at_last_features(net, images)
+    if is_map(last):
+        return last
+    for stage in range(_stages(net), 0, -1):
         seen = _at(net, images, stage)
-    return seen
+        if is_map(seen):
+            return seen
+    raise UsageError(
+        f"no stage has a map for inputs of {images.shape[-2]} x {images.shape[-1]} pixels",
+        hint="a network trained with a larger input.size has one",
+    )
 
 
 def _at_last_features(net: MultiTaskNet, images: Tensor) -> _Seen:

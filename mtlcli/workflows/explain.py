@@ -171,7 +171,7 @@ def _save(
     if photo.clip is None:
         several = len(views) > 1
         rows = [
-            _row(view, own, tasks, f"face {number}" if several else "as it is seen")
+            _row(view, own, tasks, f"face {number}" if several else "what is seen")
             for number, (view, own) in enumerate(zip(views, reasons, strict=True), 1)
         ]
     else:

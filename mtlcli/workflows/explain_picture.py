@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
 _INK, _FAINT, _PAPER = "#24292f", "#6e7781", "white"
 _SHOWN = (240, 480)  # pixels of a picture's longer side, at least and at most
-_MOST = 0.8  # of the colour where there is most evidence
+_MOST = 0.65  # of the colour where there is most evidence
+_DIMMED = 0.8  # of the light of the picture under it
 _LETTERS, _LINE, _GAP = 15, 20, 10
 _GREY = (0.299, 0.587, 0.114)  # of red, green and blue in the luma of BT.601
-_STEPS = ("none", "", "half", "", "most")
+_STEPS = ("no evidence", "", "half", "", "most evidence")
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def heat(image: np.ndarray, amounts: np.ndarray) -> np.ndarray:
     :param image: ``[H, W, 3] uint8``.
     :param amounts: ``[H, W]`` in 0..1.
     """
-    grey = (image @ np.array(_GREY, np.float32))[..., None]
+    grey = _DIMMED * (image @ np.array(_GREY, np.float32))[..., None]
     colours = paint_ramp(amounts, HEAT).astype(np.float32)
     mixed: np.ndarray = grey + _MOST * amounts[..., None] * (colours - grey)
     return mixed.round().astype(np.uint8)
@@ -94,8 +95,5 @@ def _legend(width: int) -> "Image":
     """The scale as it looks on a grey of middle lightness."""
     amounts = np.linspace(0, 1, len(_STEPS), dtype=np.float32)[None]
     colours = heat(np.full((1, len(_STEPS), 3), 128, np.uint8), amounts)[0]
-    entries = [
-        (f"{name} of the evidence" if name == "most" else name, as_colour(colour))
-        for name, colour in zip(_STEPS, colours, strict=True)
-    ]
+    entries = list(zip(_STEPS, map(as_colour, colours), strict=True))
     return draw_legend(Legend(entries, ramp=True), width, 13)
