@@ -12,6 +12,7 @@ from mtlcli.commands import (
     compare,
     demo,
     evaluate,
+    explain,
     fuse,
     gallery,
     import_,
@@ -45,7 +46,8 @@ app = typer.Typer(
 )
 VERBS = (
     demo, prepare, train, affinity, fuse, evaluate, compare, report, search, sweep, predict,
-    gallery, latent, import_, recipes, about,
+    demo, prepare, train, affinity, fuse, evaluate, compare, report, search, sweep, predict,
+    explain, gallery, latent, import_, recipes, about,
 )  # fmt: skip
 for verb in VERBS:
     verb.register(app)

@@ -79,7 +79,10 @@ class MultiTaskNet(ABC, nn.Module):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Images ``[B, 3, H, W]`` or clips ``[B, N, 3, H, W] uint8`` to one output per task."""
-        features = self.last_features(images)
+        return self.read(self.last_features(images))
+
+    def read(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What :meth:`last_features` gave to one output per task; both together are the network."""
         return {task: head(features[task]) for task, head in self.heads.items()}
 
     def freeze(self, parts: Iterable[str]) -> None:

@@ -56,8 +56,11 @@ class Shared(MultiTaskNet):
         last: Tensor = self.shortcuts[NAME](maps) if self.shortcuts else maps[-1]
         return dict.fromkeys(self.tasks, self.cut([last])[0])
 
-    def forward(self, images: Tensor) -> dict[str, Tensor]:
-        return self.answer(self.embed(images)) if self.fusions else super().forward(images)
+    def read(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        if not self.fusions:
+            return super().read(features)
+        heads: dict[str, Any] = dict(self.heads.items())
+        return self.answer({task: head.embed(features[task]) for task, head in heads.items()})
 
     def answer(self, embeddings: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if not self.fusions:

@@ -165,6 +165,10 @@ class Age(OverClasses, ImageTask):
             for mean, deviation in zip(means, deviations, strict=True)
         ]
 
+    def evidence(self, output: Tensor, part: str | None = None) -> tuple[Tensor, list[str]]:
+        """The expected age in years."""
+        return self.pseudo(output), ["higher age"] * len(output)
+
     def agreement(self, one: Tensor, two: Tensor) -> tuple[None, float]:
         years = self.years.to(one.device)
         return None, float((expectation(one, years) - expectation(two, years)).abs().mean())

@@ -15,6 +15,7 @@ from mtlcli.tasks.attribute_metrics import AttributeMetrics
 from mtlcli.tasks.base import Direction, ImageTask, Labels
 from mtlcli.tasks.heads import ImageHead
 from mtlcli.tasks.latent_head import LatentHead
+from mtlcli.tasks.reasons import strongest_or
 
 #: label of an attribute that nobody knows; 0 is absent, 1 present.
 UNKNOWN = -1
@@ -153,6 +154,10 @@ class Attributes(ImageTask):
         likely = torch.tensor(list(decoded["attributes"].values()))
         known = target != UNKNOWN
         return float((likely - target.float())[known].abs().mean())
+
+    def evidence(self, output: Tensor, part: str | None = None) -> tuple[Tensor, list[str]]:
+        """The score of an attribute, or of the one that is there most certainly."""
+        return strongest_or(output, self.classes, part)
 
     def agreement(self, one: Tensor, two: Tensor) -> tuple[float, None]:
         return float(((one >= 0) == (two >= 0)).float().mean()), None

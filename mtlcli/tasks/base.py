@@ -151,6 +151,22 @@ class Task(ABC):
     def decode(self, output: Tensor) -> list[dict[str, Any]]:
         """Outputs ``[B, ...]`` to plain Python values, one dict per image."""
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What of the answer can be asked for by name: classes, attributes."""
+        return self.column.classes
+
+    def evidence(self, output: Tensor, part: str | None = None) -> tuple[Tensor, list[str]]:
+        """The number whose reasons `mtl explain` looks for: the larger, the more of it is seen.
+
+        Unless the kind says otherwise, the mean of the output.
+
+        :param output: ``[B, ...]``, of a dense task at the input's size.
+        :param part: one of :attr:`parts`; None: what the answer itself says.
+        :returns: ``[B] float32`` with a gradient, and what each number is of, in few words.
+        """
+        return output.float().flatten(1).mean(1), ["answer"] * len(output)
+
     @abstractmethod
     def agreement(self, one: Tensor, two: Tensor) -> tuple[float | None, float | None]:
         """How alike two networks' outputs ``[B, ...]`` for the same images answer.

@@ -14,6 +14,7 @@ from mtlcli.registry import Count, Fraction
 from mtlcli.tasks.base import Direction
 from mtlcli.tasks.colours import Colour, as_colour, paint_ramp
 from mtlcli.tasks.dense import IGNORE, DenseMetrics, DenseTask, counted, image_sums
+from mtlcli.tasks.reasons import mean_where
 
 _THRESHOLDS = 100
 _BOUNDARY = 1  # its index; every other labelled one is none
@@ -166,6 +167,11 @@ class Boundary(DenseTask):
 
     def caption(self, decoded: dict[str, Any]) -> str:
         return f"{decoded['share']:.1%} boundary"
+
+    def evidence(self, output: Tensor, part: str | None = None) -> tuple[Tensor, list[str]]:
+        """The mean logit where the answer is a boundary; of the picture where it is none."""
+        logits = output[:, 0].float()
+        return mean_where(logits, logits > 0), ["boundary"] * len(output)
 
     def agreement(self, one: Tensor, two: Tensor) -> tuple[None, float]:
         """Of probabilities."""

@@ -14,6 +14,7 @@ from mtlcli.registry import Count, Fraction
 from mtlcli.tasks.base import Direction, ImageTask, Labels, Metrics, full
 from mtlcli.tasks.completable import OverClasses
 from mtlcli.tasks.heads import image_head
+from mtlcli.tasks.reasons import strongest_or
 
 
 class ConfusionMetrics(Metrics):
@@ -136,6 +137,10 @@ class Classification(OverClasses, ImageTask):
             }
             for row in probabilities
         ]
+
+    def evidence(self, output: Tensor, part: str | None = None) -> tuple[Tensor, list[str]]:
+        """The logit of a class, or of the one that the answer is."""
+        return strongest_or(output, self.classes, part)
 
     def agreement(self, one: Tensor, two: Tensor) -> tuple[float, None]:
         return float((one.argmax(1) == two.argmax(1)).float().mean()), None

@@ -19,6 +19,11 @@ _TO_LAB = np.array([
     [1.9779984951, -2.4285922050, 0.4505937099],
     [0.0259040371, 0.7827717662, -0.8086757660],
 ])  # fmt: skip
+#: dark to light through red, each step lighter than the one before; for amounts.
+HEAT: tuple[Colour, ...] = (
+    (10, 10, 60), (90, 20, 120), (200, 50, 90), (250, 150, 60), (255, 240, 160),
+)  # fmt: skip
+
 _LEVELS = 13  # per channel, of the colours to choose from
 _LIGHTNESS = (0.35, 0.92)  # of Oklab; darker and lighter ones cannot be told apart on a photo
 

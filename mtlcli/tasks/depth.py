@@ -152,6 +152,10 @@ class Depth(DenseTask):
     def caption(self, decoded: dict[str, Any]) -> str:
         return f"{decoded['nearest']:.1f} to {decoded['furthest']:.1f} m"
 
+    def evidence(self, output: Tensor, part: str | None = None) -> tuple[Tensor, list[str]]:
+        """The mean depth of the picture in metres."""
+        return self.metres(output).flatten(1).mean(1), ["mean depth"] * len(output)
+
     def agreement(self, one: Tensor, two: Tensor) -> tuple[None, float]:
         """In metres."""
         return None, float((self.metres(one) - self.metres(two)).abs().mean())

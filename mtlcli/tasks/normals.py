@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from mtlcli.io.column import Column
 from mtlcli.registry import Count, Fraction
@@ -21,6 +22,7 @@ from mtlcli.tasks.angles import (
 from mtlcli.tasks.base import Direction
 from mtlcli.tasks.colours import UNKNOWN, Colour, as_colour
 from mtlcli.tasks.dense import IGNORE, DenseTask, image_sums
+from mtlcli.tasks.reasons import mean_of_part
 
 #: in the encoding's axes (right, away along the optical axis, up): each one, then its opposite.
 _AXES = {
@@ -113,6 +115,23 @@ class Normals(DenseTask):
 
     def caption(self, decoded: dict[str, Any]) -> str:
         return f"{decoded['direction']} {decoded['share']:.0%}"
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The six ways that a surface can face."""
+        return tuple(_AXES)
+
+    def evidence(self, output: Tensor, part: str | None = None) -> tuple[Tensor, list[str]]:
+        """The mean cosine to one of the six ways, over the pixels that face it most nearly.
+
+        The way that most of the picture faces, unless one is named; over the picture where no
+        pixel does.
+        """
+        axes = torch.tensor(list(_AXES.values()), device=output.device).float()[:, :, None, None]
+        nearest = F.conv2d(self.answer(output.detach()).to(output.device), axes).argmax(1)
+        # in raw space between the encodings: there the way back to normals has no derivative
+        ways = unit(axes + 1) if self.space == "raw" else axes
+        return mean_of_part(F.conv2d(unit(output.float()), ways), nearest, tuple(_AXES), part)
 
     def agreement(self, one: Tensor, two: Tensor) -> tuple[None, float]:
         """In degrees."""

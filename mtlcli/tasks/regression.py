@@ -148,6 +148,10 @@ class Regression(Completable, ImageTask):
         values = output.float().flatten().cpu() * self.scale + self.centre
         return [{"value": round(float(value), 4)} for value in values]
 
+    def evidence(self, output: Tensor, part: str | None = None) -> tuple[Tensor, list[str]]:
+        """The number itself, in its unit."""
+        return self.pseudo(output), ["larger number"] * len(output)
+
     def agreement(self, one: Tensor, two: Tensor) -> tuple[None, float]:
         return None, float((one.float() - two.float()).abs().mean() * self.scale)
 

@@ -13,6 +13,7 @@ from mtlcli.registry import Count, Fraction, NonNegative, suggest
 from mtlcli.tasks.base import Direction
 from mtlcli.tasks.colours import Colour, as_colour, paint_classes, palette
 from mtlcli.tasks.dense import IGNORE, DenseMetrics, DenseTask, counted, image_sums
+from mtlcli.tasks.reasons import mean_of_part
 
 
 def strongest(output: Tensor) -> Tensor:
@@ -162,6 +163,13 @@ class Segmentation(DenseTask):
 
     def caption(self, decoded: dict[str, Any]) -> str:
         return f"{decoded['label']} {decoded['share']:.0%}"
+
+    def evidence(self, output: Tensor, part: str | None = None) -> tuple[Tensor, list[str]]:
+        """The mean logit of a class over the pixels that are given to it.
+
+        Of the most frequent class, unless one is named; over the picture where it has no pixel.
+        """
+        return mean_of_part(output.float(), strongest(output), self.classes, part)
 
     def agreement(self, one: Tensor, two: Tensor) -> tuple[float, None]:
         return float((strongest(one) == strongest(two)).float().mean()), None

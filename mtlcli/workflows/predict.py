@@ -5,28 +5,22 @@ be checked without torch (model, face detector, output folder) is checked before
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mtlcli import console
-from mtlcli.data import clips
-from mtlcli.data.decode import read_rgb
-from mtlcli.data.faces import Face, detector
-from mtlcli.data.geometry import Framing
-from mtlcli.errors import DataError, UsageError
 from mtlcli.io import checkpoint
-from mtlcli.workflows.checks import plans_of
-from mtlcli.workflows.clip_sources import frames_of
+from mtlcli.workflows import photos
+from mtlcli.workflows.photos import Photo
 from mtlcli.workflows.predict_files import Lines, Pictures, Record, Seen, Table
 from mtlcli.workflows.predict_maps import save_maps, save_numbers
 from mtlcli.workflows.predict_report import Report, close, count, say
-from mtlcli.workflows.sources import SUFFIXES, Failure, Source, Sources
+from mtlcli.workflows.sources import Failure, Sources
 
 if TYPE_CHECKING:
     from mtlcli.engine.dense import Map
@@ -34,9 +28,6 @@ if TYPE_CHECKING:
     from mtlcli.tasks.base import Task
 
 __all__ = ["Report", "Wishes", "close", "predict"]
-
-_MANY = 20
-_FOLDER = Path("mtl-pictures")
 
 
 @dataclass(frozen=True)
@@ -68,20 +59,6 @@ class Wishes:
 
 
 @dataclass(frozen=True)
-class _Photo:
-    """A decoded picture on its way through the network.
-
-    :param clip: the frames that the network looks at, of which ``image`` is the middle one.
-    """
-
-    source: Source
-    image: np.ndarray
-    faces: list[Face | None]
-    seconds: float
-    clip: list[np.ndarray] | None = None
-
-
-@dataclass(frozen=True)
 class _Seen:
     """What the network says of a picture.
 
@@ -89,7 +66,7 @@ class _Seen:
     :param maps: dense tasks' answers.
     """
 
-    photo: _Photo
+    photo: Photo
     decoded: list[dict[str, dict[str, Any]]]
     seconds: float
     maps: "Mapping[str, Map]" = field(default_factory=dict)
@@ -102,11 +79,9 @@ def predict(sources: Sources, model: Path, wishes: Wishes) -> Report:
     :raises UsageError: ``out`` is a file.
     """
     header = checkpoint.read_header(model)
-    folder = _folder(wishes, sources)
-    dense = any(plan.column.dense for plan in plans_of(header))
-    whole = wishes.whole or dense or frames_of(header) > 1  # a clip is not searched for faces
-    faces = header["images"] == "faces" and not whole
-    find = detector(wishes.detector) if faces else None
+    folder = photos.folder_for(wishes.out, sources)
+    find = photos.finder_for(header, whole=wishes.whole, network=wishes.detector)
+    dense = photos.is_dense(header)
     console.detail(f"model {model}")
     predictor = _load(model, wishes, dense)
     report = Report(
@@ -118,25 +93,20 @@ def predict(sources: Sources, model: Path, wishes: Wishes) -> Report:
         pictures = Pictures(folder, sources.items, predictor.framing.margin)
         outputs = _Outputs(wishes, pictures, predictor.tasks, stack)
         outputs.add_failures(report.failed)
-        photos = _photos(sources, find, predictor.framing, report.failed, outputs)
+
+        def note(failure: Failure) -> None:
+            report.failed.append(failure)
+            outputs.add_failures([failure])
+
+        found = photos.read(sources, find, predictor.framing, note)
         counter = stack.enter_context(console.progress("predicting", len(sources.items)))
-        for seen in _seen(photos, predictor, wishes.batch):
+        for seen in _seen(found, predictor, wishes.batch):
             record = _record(seen, predictor.tasks)
             outputs.add(record, seen)
             count(record, report)
             say(record, report, whole=find is None)
             counter.advance()
     return report
-
-
-def _folder(wishes: Wishes, sources: Sources) -> Path:
-    if wishes.out is None:
-        return _FOLDER if len(sources.items) > _MANY else Path()
-    if wishes.out.is_file() or wishes.out.suffix.lower() in SUFFIXES:
-        raise UsageError(
-            f"--out {wishes.out} is not a folder", hint="name a folder; pictures get their names"
-        )
-    return wishes.out
 
 
 def _load(model: Path, wishes: Wishes, dense: bool) -> "Predictor":
@@ -163,51 +133,23 @@ def _describe(path: Path, header: dict[str, Any], tasks: list[str]) -> dict[str,
     }
 
 
-def _photos(
-    sources: Sources,
-    find: Callable[[np.ndarray], list[Face]] | None,
-    framing: Framing,
-    failed: list[Failure],
-    outputs: "_Outputs",
-) -> Iterator[_Photo]:
-    """Decode and look for faces; a picture that cannot be is noted and passed over."""
-    for source in sources.items:
-        began = time.perf_counter()
-        try:
-            clip = _clip(source, framing)
-            image = clip[len(clip) // 2] if clip else read_rgb(source.data)
-            faces: list[Face | None] = [None] if find is None else list(find(image))
-        except DataError as fault:
-            failed.append(Failure(source.name, fault.what))
-            outputs.add_failures(failed[-1:])
-            continue
-        yield _Photo(source, image, faces, time.perf_counter() - began, clip)
-
-
-def _clip(source: Source, framing: Framing) -> list[np.ndarray] | None:
-    """The frames that are seen of a clip; None where the network looks at pictures."""
-    if framing.frames == 1 or isinstance(source.data, bytes):
-        return None
-    return clips.read_frames(source.data, partial(clips.choose, framing.sampling, framing.frames))
-
-
-def _seen(photos: Iterator[_Photo], predictor: "Predictor", batch: int) -> Iterator[_Seen]:
+def _seen(found: Iterator[Photo], predictor: "Predictor", batch: int) -> Iterator[_Seen]:
     """What the network says: of scenes one by one, of faces in full batches."""
     from mtlcli.engine.dense import DensePredictor
     from mtlcli.engine.predictor import Item
 
     if isinstance(predictor, DensePredictor):
-        for photo in photos:
+        for photo in found:
             began = time.perf_counter()
             scene = predictor.scene(photo.image)
             yield _Seen(photo, [scene.decoded], time.perf_counter() - began, scene.maps)
         return
-    items = (Item(photo, _views(photo, predictor), photo.image.nbytes) for photo in photos)
+    items = (Item(photo, _views(photo, predictor), photo.image.nbytes) for photo in found)
     for answer in predictor.stream(items, batch):
         yield _Seen(answer.key, answer.decoded, answer.seconds)
 
 
-def _views(photo: _Photo, predictor: "Predictor") -> list[np.ndarray]:
+def _views(photo: Photo, predictor: "Predictor") -> list[np.ndarray]:
     if photo.clip is not None:
         return [np.stack([predictor.view(frame, None) for frame in photo.clip])]
     return [predictor.view(photo.image, None if f is None else f.box) for f in photo.faces]

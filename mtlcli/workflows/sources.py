@@ -13,8 +13,9 @@ SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".jp2")
 )
 _VIDEO = frozenset((".mp4", ".mov", ".avi", ".mkv", ".webm"))
-#: pictures that `mtl predict` itself has written; its PNGs have :data:`MARK` near their beginning.
-_OURS = re.compile(r"-mtl(-face\d+)?(-\d+)?\.jpg$")
+#: pictures that `mtl predict` and `mtl explain` have written; PNGs have :data:`MARK` near their
+#: beginning.
+_OURS = re.compile(r"-(mtl(-face\d+)?|explain)(-\d+)?\.jpg$")
 MARK = "mtl predict"
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 from mtlcli import console
 from mtlcli.data.faces import Face
 from mtlcli.errors import DataError, MtlError, PartialError, UsageError
+from mtlcli.workflows import photos
 from mtlcli.workflows import predict as workflow
 from mtlcli.workflows.predict import Report, Wishes
 from mtlcli.workflows.sources import expand
@@ -62,7 +63,7 @@ def _two_faces(image: np.ndarray) -> list[Face]:
 def model(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """In an empty folder: the checkpoint, some pictures, and a detector that needs no OpenCV."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(workflow, "detector", lambda _: _two_faces)
+    monkeypatch.setattr(photos, "detector", lambda _: _two_faces)
     shutil.copyfile(made, "toy.st")
     rng = np.random.default_rng(0)
     for name in ("one", "two"):
@@ -137,7 +138,7 @@ def test_whole_pictures_are_not_searched(
     def never(_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(workflow, "detector", never)
+    monkeypatch.setattr(photos, "detector", never)
     report = _predict(["dark.png"], model, replace(WISHES, whole=True))
     assert (report.photos, report.faces, report.without) == (1, 1, 0)
     assert "dark.png  whole picture  " in capsys.readouterr().out

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from mtlcli import console
+from mtlcli.workflows import photos
 from mtlcli.workflows import predict as workflow
 from mtlcli.workflows.predict import Report, Wishes
 from mtlcli.workflows.sources import expand
@@ -58,7 +59,7 @@ def model(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def never(_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(workflow, "detector", never)
+    monkeypatch.setattr(photos, "detector", never)
     rng = np.random.default_rng(0)
     for name, size in (("one", (40, 60)), ("two", (33, 21))):
         Image.fromarray(rng.integers(0, 256, (*size, 3), np.uint8)).save(f"{name}.png")
