@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mtlcli import console, registry
-from mtlcli.data import clips, manifest, video
+from mtlcli.data import manifest
 from mtlcli.data.manifest import Dataset
 from mtlcli.errors import DataError, UsageError
 from mtlcli.io.column import Column
@@ -135,6 +135,8 @@ def _with_labels(datasets: list[Dataset], tasks: list[TaskPlan]) -> list[Dataset
 
 def _check_clips(dataset: Dataset, names: list[str], path: Path, frames: int) -> None:
     """See that there are clips where clips are wanted, and what reads videos where there are."""
+    from mtlcli.data import clips, video  # they import Pillow
+
     some = names[:: max(1, len(names) // _SAMPLE)]
     if any(video.is_video(name) for name in some):
         video.require()

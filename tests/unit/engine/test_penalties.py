@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mtlcli import registry
-from mtlcli.engine.objective import Objective
+from mtlcli.engine.objective import Count, Objective
 from mtlcli.engine.trainer import Trainer
 from mtlcli.regularisers.base import Regulariser, Sight
 
@@ -114,7 +114,8 @@ def test_without_regularisers_nothing_is_computed_for_them(
 ) -> None:
     objective, batch = small("objective")(), small("batch")()
     monkeypatch.setattr(objective.net, "embed", None)
-    _, idle = objective(batch.images, batch.targets, batch.weights, {"gender": 8.0, "age": 8.0})
+    counts = {"gender": Count(8.0), "age": Count(8.0)}
+    _, idle = objective(batch.images, batch.targets, batch.weights, counts, {})
     assert idle == 0 and not idle.requires_grad
 
 

@@ -13,7 +13,7 @@ from mtlcli.tasks.dense_heads import LFOV
 from mtlcli.tasks.heads import ImageHead
 
 TASKS = ["a", "b", "c"]
-NAMES = [*catalog.REGULARISERS]
+NAMES = [name for name in catalog.REGULARISERS if name != "latent_task"]  # it has its own head
 OF_WEIGHTS = ["l21", "nuclear", "low_rank"]
 OPTIONS = {"low_rank": {"rank": 2}, "laplacian": {"neighbours": 2}}
 
