@@ -238,10 +238,14 @@ def _check_header(path: Path, header: list[str], dataset: Dataset, tasks: list[T
 
 def _check_files(dataset: Dataset, names: list[str], path: Path, what: str) -> None:
     """All of them where the first looks find one missing; else some of them have to do."""
+
+    def there(name: str) -> bool:
+        return bool(name) and (dataset.root / name).exists()  # without a name: the root itself
+
     step = max(1, len(names) // _SAMPLE)
-    if all((dataset.root / name).exists() for name in names[::step]):
+    if all(map(there, names[::step])):
         return
-    missing = [name for name in names if not (dataset.root / name).exists()]
+    missing = [name for name in names if not there(name)]
     message = f"{len(missing)} of {len(names)} {what} are missing, first: {missing[0]}"
     if len(missing) > _TOLERATED * len(names):
         raise DataError(
