@@ -32,8 +32,8 @@ class UnlabelledSpec(Strict):
     single-task networks, one per task."""
     after: Annotated[int, Field(ge=0)] = 1
     """Epochs before the teacher is asked for the first time."""
-    every: Annotated[int, Field(ge=1)] = 1
-    """Epochs between two times."""
+    every: Annotated[int, Field(ge=1)] = 3
+    """Epochs between two times; each costs about a third of an epoch."""
     strong: StrongSpec = StrongSpec()
 
 

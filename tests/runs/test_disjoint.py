@@ -52,6 +52,7 @@ def disjoint(recipe: Run, parts: list[str]) -> Run:
         values = recipe("gender", "age", train__epochs=3, **changes)
         values["data"] = parts
         values["model"]["architecture"] = "shared"
+        values.setdefault("unlabelled", {}).setdefault("every", 1)
         return values
 
     return make
