@@ -108,7 +108,8 @@ def parts_page() -> tuple[Path, str]:
             lines += [", ".join(f"`{n}`" for n in names) + ": " + registry.summary(kind, names[0])]
             lines += [""]
             for option in registry.options(kind, names[0]):
-                lines.append(f"- `{option.name}` (`{option.default}`): {option.help}")
+                default = "required" if option.required else f"`{option.default}`"
+                lines.append(f"- `{option.name}` ({default}): {option.help}")
             lines += [""] if lines[-1] else []
     return HERE / "parts.md", re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).rstrip() + "\n"
 

@@ -30,6 +30,7 @@ BACKBONES: dict[str, str] = {
     "vggface": "mtlcli.models.backbones.vggface:VggFace",
     "mini_xception": "mtlcli.models.backbones.mini_xception:MiniXception",
     "alexnet_fc": "mtlcli.models.backbones.alexnet_fc:AlexNetFc",
+    "copies": "mtlcli.models.backbones.copies:Copies",
 }
 
 FUSIONS: dict[str, str] = {

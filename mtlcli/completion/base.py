@@ -6,7 +6,7 @@ answers are to be believed. Label, answer, weight and mask are kept apart, none 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -85,6 +85,8 @@ class Completion(ABC):
     def __init__(self, tasks: list[str]) -> None:
         self.tasks = tasks
         self.memory: dict[str, Any] = {}
+        #: the sum of a tensor over all ranks, that each of them must ask for.
+        self.over_ranks: Callable[[Tensor], Tensor] = lambda tensor: tensor
 
     @abstractmethod
     def complete(
@@ -92,8 +94,8 @@ class Completion(ABC):
     ) -> dict[str, Supplement]:
         """The supplement of every task.
 
-        Nothing of it is differentiated. An online completion learns from the rows it is shown: with
-        several ranks, each from its own, unless it is shown all.
+        Nothing of it is differentiated. An online completion is shown the rows of its own rank;
+        what it remembers of them it adds up with ``over_ranks``.
 
         :param seen: task → what the teacher says; all tasks have the same N rows, in one order.
         :param generator: for whatever is random (CPU).

@@ -39,8 +39,9 @@ class FreeMatch(Completion):
         even = torch.full((p.shape[1],), 1 / p.shape[1])
         held = running(self.memory, task, {"threshold": even[0], "p": even}, p)
         sure, guess = p.max(1)
-        known = free.sum() > 0
-        held["threshold"] = average(held["threshold"], mean(sure, free), self.momentum, known)
-        held["p"] = average(held["p"], mean(p, free), self.momentum, known)
+        # the means of c and of all p at once
+        here, rows = mean(torch.cat([sure[:, None], p], 1), free, self.over_ranks)
+        held["threshold"] = average(held["threshold"], here[0], self.momentum, rows > 0)
+        held["p"] = average(held["p"], here[1:], self.momentum, rows > 0)
         bounds = held["threshold"] * held["p"] / held["p"].max()
         return (sure >= bounds[guess]).float()

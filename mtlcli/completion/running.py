@@ -1,5 +1,6 @@
 """Running averages that a completion keeps by task, on the device, without waiting for it."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -19,10 +20,20 @@ def running(
     return held
 
 
-def mean(values: Tensor, among: Tensor) -> Tensor:
-    """The mean of ``values`` ``[N]`` or ``[N, C]`` over the rows ``among``; 0 if there is none."""
+def mean(
+    values: Tensor, among: Tensor, over_ranks: Callable[[Tensor], Tensor]
+) -> tuple[Tensor, Tensor]:
+    """The mean of ``values`` ``[N]`` or ``[N, C]`` over the rows ``among`` of all ranks; 0 if there
+    is none.
+
+    :param over_ranks: the sum of a tensor over all ranks.
+    :returns: the mean, and the number of those rows.
+    """
     mask = among if values.dim() == 1 else among[:, None]
-    return torch.where(mask, values, 0).sum(0) / among.sum().clamp(min=1)
+    sums = torch.where(mask, values, 0).sum(0)
+    totals = over_ranks(torch.cat([sums.view(-1), among.sum().to(sums).view(1)]))
+    count = totals[-1]
+    return totals[:-1].view(sums.shape) / count.clamp(min=1), count
 
 
 def average(before: Tensor, now: Tensor, momentum: float, known: Tensor) -> Tensor:

@@ -49,11 +49,11 @@ class SoftMatch(Completion):
         p, free = seen.probabilities(), ~seen.labelled
         held = running(self.memory, task, self._start(p.shape[1]), p)
         sure = (self._aligned(held, p, free) if self.align else p).amax(1)
-        here = mean(sure, free)
-        deviation = mean((sure - here).square(), free)
-        deviation *= free.sum() / (free.sum() - 1).clamp(min=1)
-        held["mean"] = average(held["mean"], here, self.momentum, free.sum() > 0)
-        held["variance"] = average(held["variance"], deviation, self.momentum, free.sum() > 1)
+        here, rows = mean(sure, free, self.over_ranks)
+        deviation, _ = mean((sure - here).square(), free, self.over_ranks)
+        deviation *= rows / (rows - 1).clamp(min=1)
+        held["mean"] = average(held["mean"], here, self.momentum, rows > 0)
+        held["variance"] = average(held["variance"], deviation, self.momentum, rows > 1)
         below = (sure - held["mean"]).clamp(max=0) * self.sigmas
         return (-below.square() / (2 * held["variance"]).clamp(min=1e-12)).exp()
 
@@ -66,7 +66,8 @@ class SoftMatch(Completion):
 
     def _aligned(self, held: dict[str, Tensor], p: Tensor, free: Tensor) -> Tensor:
         """p / p̄ rescaled to sum 1; p̄ begins as the mean of the first rows."""
-        here, known = mean(p, free), free.sum() > 0
+        here, rows = mean(p, free, self.over_ranks)
+        known = rows > 0
         before = torch.where(held["begun"], held["p"], here)
         held["p"] = torch.where(known, average(before, here, self.momentum, known), held["p"])
         held["begun"] = held["begun"] | known

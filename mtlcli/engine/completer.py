@@ -74,6 +74,7 @@ class Completer:
         seed: int = 0,
     ) -> None:
         self.completion = completion
+        completion.over_ranks = world.sum
         self.tasks = {name: task for name, task in tasks.items() if isinstance(task, Completable)}
         self.rows = rows
         self.world = world

@@ -15,6 +15,7 @@ from mtlcli.tasks.attribute_metrics import AttributeMetrics
 from mtlcli.tasks.base import Direction, ImageTask, Labels
 from mtlcli.tasks.heads import ImageHead
 from mtlcli.tasks.latent_head import LatentHead
+from mtlcli.tasks.own_heads import OwnHead, OwnLatentHead
 from mtlcli.tasks.reasons import strongest_or
 
 #: label of an attribute that nobody knows; 0 is absent, 1 present.
@@ -39,6 +40,8 @@ class Attributes(ImageTask):
         cross-entropy.
     :param head: "independent" has a row of weights for every attribute, "latent_task" mixes every
         attribute from shared latent tasks.
+    :param features: "shared" has all attributes read the same features, "own" each attribute those
+        of its own network; the backbone is then copies, one per attribute.
     :param latents: number of latent tasks; 0 for as many as attributes.
     :param hidden: width of a hidden layer in the independent head; 0 for none.
     :param dropout: probability of dropout in the head.
@@ -57,6 +60,7 @@ class Attributes(ImageTask):
         *,
         loss: Literal["squared_hinge", "bce"] = "bce",
         head: Literal["independent", "latent_task"] = "independent",
+        features: Literal["shared", "own"] = "shared",
         latents: Count = 0,
         hidden: Count = 0,
         dropout: Fraction = 0.0,
@@ -64,13 +68,12 @@ class Attributes(ImageTask):
     ) -> None:
         super().__init__(name, column)
         _check_column(name, column)
-        if head == "latent_task" and hidden:
-            raise UsageError(
-                f"tasks.{name}: a latent_task head has no hidden layer",
-                hint="leave out hidden, or set head to independent",
-            )
+        if hidden and (head == "latent_task" or features == "own"):
+            what = "a latent_task head" if head == "latent_task" else 'features = "own"'
+            raise UsageError(f"tasks.{name}: {what} has no hidden layer", hint="leave out hidden")
         self.classes, self.groups = column.classes, column.groups
         self.form, self.hinge = head, loss == "squared_hinge"
+        self.own = features == "own"
         self.latents = latents or len(column.classes)
         self.hidden, self.dropout = hidden, dropout
         self.positive_weight = positive_weight
@@ -78,9 +81,10 @@ class Attributes(ImageTask):
     def head(self, channels: int) -> nn.Module:
         outputs = len(self.classes)
         if self.form == "latent_task":
-            return LatentHead(
-                channels, outputs, self.latents, dropout=self.dropout, groups=self.groups
-            )
+            made = OwnLatentHead if self.own else LatentHead
+            return made(channels, outputs, self.latents, dropout=self.dropout, groups=self.groups)
+        if self.own:
+            return OwnHead(channels, outputs, dropout=self.dropout)
         return ImageHead(channels, outputs, hidden=self.hidden, dropout=self.dropout)
 
     def encode(self, cells: Sequence[str]) -> Labels:

@@ -106,6 +106,8 @@ def solve(
     folders = list(data) or list(loaded.recipe.data)
     world = World(build.pick_device(device))
     train, val = (features_of(loaded, plan.name, s, folders, world) for s in ("train", "val"))
+    if chosen_task.own:
+        train, val = (features.of_each(len(chosen_task.classes)) for features in (train, val))
     fit = Fit(chosen_task, train, val, heads, groups)
     grid = grid or Grid()
     count = len(grid.settings(len(groups))) + len(grid.ridge)

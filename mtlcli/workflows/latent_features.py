@@ -29,7 +29,8 @@ _FOLDER = "features"
 class Features:
     """One split as the head sees it.
 
-    :param values: ``[N, D] float32``, the trunk's last features in the mean over the picture.
+    :param values: ``[N, D] float32``, the trunk's last features in the mean over the picture; or
+        ``[M, N, D]``, where each attribute has a trunk of its own.
     :param truth: ``[N, M] int8``: 1 present, 0 absent, -1 unknown.
     """
 
@@ -40,6 +41,11 @@ class Features:
     def signs(self) -> Tensor:
         """+1 present, -1 absent, 0 unknown, ``[N, M]`` in the features' dtype."""
         return torch.where(self.truth >= 0, 2 * self.truth - 1, 0).to(self.values)
+
+    def of_each(self, attributes: int) -> "Features":
+        """Features of M networks side by side, ``[N, M D]``, apart as ``[M, N, D]``."""
+        apart = self.values.view(len(self.values), attributes, -1).transpose(0, 1)
+        return Features(apart.contiguous(), self.truth)
 
     @property
     def labels(self) -> int:
@@ -101,7 +107,7 @@ def _computed(
     bad = 0
     with console.progress(f"features of {split}", len(rows)) as progress:
         for batch in batches:
-            maps = loaded.net.features(batch.images.to(world.device))[task].float()
+            maps = loaded.net.last_features(batch.images.to(world.device))[task].float()
             found["features"].append(F.adaptive_avg_pool2d(maps, 1).flatten(1).cpu())
             found["index"].append(batch.index)
             bad += len(batch.bad)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mtlcli.tasks.attributes import Attributes
 from mtlcli.tasks.base import Details, Metrics
-from mtlcli.tasks.latent.objective import Factors, Hinge, Penalties, Problem
+from mtlcli.tasks.latent.objective import Factors, Hinge, Penalties, Problem, scores
 from mtlcli.tasks.latent.prox import group_norms
 from mtlcli.tasks.latent.scaling import Scaling
 from mtlcli.tasks.latent.solver import Effort, Solved, alternate, solve_latents
@@ -163,8 +163,8 @@ def best_first(trials: Sequence[Trial]) -> list[Trial]:
 def score(task: Attributes, features: Features, weights: Tensor, bias: Tensor) -> Metrics:
     """The task's metrics of a last layer ``[D, M]`` on features."""
     metrics = task.metrics()
-    scores = features.values @ weights + bias
-    metrics.update(scores, features.truth, torch.ones(len(scores)))
+    found = scores(features.values, weights, bias)
+    metrics.update(found, features.truth, torch.ones(len(found)))
     return metrics
 
 

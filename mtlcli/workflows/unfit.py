@@ -7,7 +7,7 @@ from typing import Protocol
 from mtlcli import registry
 from mtlcli.errors import UsageError
 from mtlcli.io.column import Column
-from mtlcli.recipe.schema import PARTS, Recipe, Spec
+from mtlcli.recipe.schema import PARTS, Recipe, Spec, as_part
 
 
 class Planned(Protocol):
@@ -30,6 +30,7 @@ def refuse(recipe: Recipe, tasks: Sequence[Planned]) -> None:
     _refuse_unfit_for_dense(recipe, tasks)
     _refuse_unfit_for_clips(recipe, tasks)
     _refuse_unfit_heads(recipe, tasks)
+    _refuse_unfit_copies(recipe, tasks)
 
 
 def weighting_of(recipe: Recipe) -> Spec:
@@ -124,3 +125,20 @@ def _refuse_unfit_heads(recipe: Recipe, tasks: Sequence[Planned]) -> None:
             f"model.architecture.stitch mixes the heads' hidden layers, and {bare[0]!r} has none",
             hint=f"set tasks.{bare[0]}.hidden=128, or leave out model.architecture.stitch",
         )
+
+
+def _refuse_unfit_copies(recipe: Recipe, tasks: Sequence[Planned]) -> None:
+    """Copies of a backbone that cannot be made, or are not one for each attribute."""
+    for task in tasks:
+        spec = recipe.model.backbones.get(task.name, recipe.model.backbone)
+        own, wanted = task.options.get("features") == "own", len(task.column.classes)
+        count = spec.options.get("count") if spec.name == "copies" else 0
+        if count:
+            inner = Spec.model_validate(as_part(spec.options.get("of", "")))
+            registry.check("backbone", inner.name, inner.options, where="model.backbone.of")
+        if own and count != wanted:
+            raise UsageError(
+                f'tasks.{task.name}.features = "own" needs a network for each of its {wanted} '
+                f"attributes, and the backbone is {f'{count} copies' if count else spec.name}",
+                hint=f'model.backbone = {{ name = "copies", of = "resnet18", count = {wanted} }}',
+            )

@@ -6,6 +6,8 @@ Run as ``ranks_driver.py OUT.json``, once for each rank, with torchrun's environ
 
 import json
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -16,8 +18,10 @@ from conftest import make_balancer, make_batch, make_objective, make_trainer
 
 from mtlcli import catalog, registry
 from mtlcli.data.batch import Batch
+from mtlcli.engine.completer import Completer, Plan
 from mtlcli.engine.distributed import World, join, leave, share_batch_statistics
 from mtlcli.engine.evaluator import evaluate
+from mtlcli.engine.tally import Tally
 from mtlcli.engine.trainer import Trainer
 
 BATCHES = (
@@ -100,6 +104,59 @@ def regularised(world: World) -> dict[str, list[float]]:
     return made
 
 
+class Looked:
+    """This rank's part of the training rows, as a loader for evaluation gives them."""
+
+    def __init__(self, rows: Batch, world: World) -> None:
+        self.rows, self.mine = rows, dealt(rows, world).parts(2)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return iter(self.mine)
+
+
+#: ages of even rows and genders of odd ones are known.
+HALVES = make_batch(12, seed=6, gender=list(range(0, 12, 2)), age=list(range(1, 12, 2)))
+
+
+def completed(world: World) -> dict[str, list[float]]:
+    """Three steps on disjoint labels with every completion: some weights, and what was noted."""
+    made: dict[str, list[float]] = {}
+    for name in catalog.COMPLETIONS:
+        if name == "none":
+            continue
+        objective = make_objective("squeezenet1_1", architecture="shared").double()
+        for module in objective.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
+        tasks, tally = objective.tasks, Tally()
+        options = {"threshold": 0.1} if name == "fixmatch" else {}
+        objective.completion = registry.build("completion", name, list(tasks), options=options)
+        objective.note = tally.add
+        completer = Completer(
+            objective.completion, tasks, Looked(HALVES, world), world, Plan(after=0), tally=tally,
+        )  # type: ignore[arg-type]  # fmt: skip
+        trainer = make_trainer(objective, world=world, completer=completer, lr=0.001)
+        completer.refresh(0, objective.net)
+        for _ in range(3):
+            batch = dealt(HALVES, world)
+            strong = batch.images.flip(-1)
+            more = {"strong": strong} if objective.completion.online else {}
+            trainer.train_step(replace(batch, more=more))
+        kept = [p.detach().flatten()[:3] for p in objective.parameters()]
+        made[name] = torch.cat(kept).tolist()
+        for task in tasks:
+            made[f"{name} {task}"] = noted(objective.completion.memory.get(task, {}))
+    return made
+
+
+def noted(memory: object) -> list[float]:
+    """The numbers that a completion remembers of a task, in the order of their names."""
+    if not isinstance(memory, dict):
+        return []
+    parts = [torch.as_tensor(memory[name]).double().flatten() for name in sorted(memory)]
+    return torch.cat(parts).tolist() if parts else []
+
+
 def main(out: Path) -> None:
     torch.set_num_threads(1)
     world = join(torch.device("cpu"))
@@ -111,6 +168,7 @@ def main(out: Path) -> None:
             save_file(trainer.net.state_dict(), out.with_suffix(f".{accumulate}.st"))
     found["balanced"] = balanced(world)
     found["regularised"] = regularised(world)
+    found["completed"] = completed(world)
     found["scores"] = scored(trainer, world)
     found["stopped"] = [world.any(world.rank == 1), world.any(False)]
     # as many rows as the rank's number, so that the first has none

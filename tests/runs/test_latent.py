@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from mtlcli.data import manifest
+from mtlcli.errors import UsageError
 from mtlcli.io import checkpoint
 from mtlcli.workflows import build
 from tests.conftest import recipe_values, train_values
@@ -192,3 +193,51 @@ def test_a_frozen_trunk_stays_as_it_was(faces: Path, heads: Path, fit: Run) -> N
     before, after = checkpoint.load(heads)[0], checkpoint.load(Path("frozen.st"))[0]
     for name, tensor in before.items():
         assert torch.equal(after[name], tensor) == name.startswith("backbones.")
+
+
+@pytest.fixture(scope="module")
+def apart(faces: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network with a trunk of its own for each attribute."""
+    folder = tmp_path_factory.mktemp("apart")
+    own = {"loss": "squared_hinge", "features": "own"}
+    trunk = {"name": "copies", "of": {"name": "shufflenet_v2_x0_5"}, "count": len(NAMES)}
+    values = recipe_values(faces, "faces", train__epochs=2, model__backbone=trunk)
+    values["tasks"] = {"faces": own}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MTL_RUNS", str(folder / "runs"))
+        patch.setattr("mtlcli.workflows.train.draw_run", lambda *_: None)
+        train_values(values, "apart", save_as=folder / "apart.st")
+    return folder / "apart.st"
+
+
+def test_a_network_per_attribute_is_solved_and_answers_as_it_was_scored(
+    apart: Path, mtl: Run
+) -> None:
+    made = mtl("latent", apart, "-o", "grouped", *FEW, "--device", "cpu", "--json")
+    assert made.code == 0, made.err
+    scored = mtl("eval", "grouped", "--split", "val", "--device", "cpu", "--json")
+    assert scored.code == 0, scored.err
+    report = json.loads(scored.out)
+    for way, metrics in (("latent", report["model"]), ("as trained", report["baselines"][0])):
+        wanted = json.loads(made.out)["val"][way]["metrics"]
+        assert metrics["metrics"]["faces"] == pytest.approx(wanted, abs=1e-4)
+
+
+def test_a_solved_network_per_attribute_trains_on(apart: Path, fit: Run, mtl: Run) -> None:
+    """MG-CNN: from the solution, all trunks along with L and S."""
+    assert mtl("latent", apart, "-o", "grouped", *FEW, "--device", "cpu").code == 0
+    values = checkpoint.read_header(Path("grouped.st"))["recipe"]
+    values["regularisers"] = [{"name": "latent_task", "mu": 1e-3, "lam": 1e-3}]
+    values["train"]["epochs"] = 1
+    trained = fit(values, "fine", init=Path("grouped.st"))
+    assert trained.best_epoch == 1
+
+
+def test_a_trunk_too_few_is_refused_before_training(apart: Path, fit: Run) -> None:
+    values = checkpoint.read_header(apart)["recipe"]
+    values["model"]["backbone"]["count"] = 3
+    with pytest.raises(UsageError, match="each of its 4 attributes, and the backbone is 3 copies"):
+        fit(values)
+    values["model"]["backbone"] |= {"count": 4, "of": {"name": "resnet18", "deep": 3}}
+    with pytest.raises(UsageError, match="deep is unknown to the backbone resnet18"):
+        fit(values)

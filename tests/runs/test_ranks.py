@@ -14,6 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from mtlcli import catalog
 from mtlcli.io.run_dir import RunDir
 
 DRIVER = Path(__file__).with_name("ranks_driver.py")
@@ -83,6 +84,16 @@ def test_penalties_on_weights_count_once_over_ranks_and_parts(found: list[Any]) 
         assert two[way] == pytest.approx(values, rel=1e-6, abs=1e-9), way
     assert one["sum/parameters/1"] == pytest.approx(one["sum/parameters/2"], rel=1e-6, abs=1e-9)
     assert one["mgda/parameters/2"] != pytest.approx(one["sum/parameters/2"], rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.slow
+def test_two_ranks_complete_missing_labels_as_one(found: list[Any]) -> None:
+    """Tables of a teacher who looked at rows of both ranks, and running averages over both."""
+    one, two = (result["completed"] for result in found)
+    assert one.keys() == two.keys() and len(one) == 3 * (len(catalog.COMPLETIONS) - 1)
+    assert len(one["freematch age"]) == 41 and len(one["softmatch age"]) == 2
+    for what, values in one.items():
+        assert two[what] == pytest.approx(values, rel=1e-4, abs=1e-6), what
 
 
 @pytest.mark.slow

@@ -52,6 +52,16 @@ class Penalties:
         return self.gamma * latents.abs().sum() + self.lam * latents.square().sum()
 
 
+def scores(features: Tensor, weights: Tensor, bias: Tensor) -> Tensor:
+    """f_m = X_m w_m + b_m ``[N, M]`` of W ``[D, M]`` and b ``[M]``.
+
+    :param features: X ``[N, D]`` for all attributes, or X_m of each, ``[M, N, D]``.
+    """
+    if features.ndim == 2:
+        return torch.addmm(bias, features, weights)
+    return torch.einsum("mnd,dm->nm", features, weights) + bias
+
+
 class Hinge:
     """½ Σ_m Σ_i c_im max(0, 1 - y_im f_im)² over labels that are there, f_m = X_m w_m + b_m.
 
@@ -88,9 +98,7 @@ class Hinge:
 
     def scores(self, weights: Tensor, bias: Tensor) -> Tensor:
         """f ``[N, M]`` of W ``[D, M]`` and b ``[M]``."""
-        if self.features.ndim == 2:
-            return torch.addmm(bias, self.features, weights)
-        return torch.einsum("mnd,dm->nm", self.features, weights) + bias
+        return scores(self.features, weights, bias)
 
     def pulled(self, residuals: Tensor) -> Tensor:
         """X_mᵀ r_m of every attribute: ``[N, M]`` to ``[D, M]``."""

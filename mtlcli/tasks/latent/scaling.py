@@ -17,14 +17,15 @@ class Scaling:
 
     @classmethod
     def of(cls, features: Tensor) -> "Scaling":
-        """That of the rows ``[N, D]``."""
+        """That of the rows ``[N, D]``, or ``[M, N, D]`` together, since one L reads them all."""
+        features = features.flatten(0, -2)
         mean = features.mean(0)
         deviation = (features - mean).square().mean(0).sqrt()
         constant = deviation <= 1e-6 * (mean.abs() + deviation)
         return cls(mean, torch.where(constant, torch.inf, deviation))
 
     def __call__(self, features: Tensor) -> Tensor:
-        """Rows ``[N, D]``, scaled."""
+        """Rows ``[..., D]``, scaled."""
         return (features - self.mean) / self.deviation
 
     def into(self, weights: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:

@@ -74,6 +74,31 @@ def test_refining_goes_on_and_falls() -> None:
     assert further.solved.rounds > 1
 
 
+def test_features_of_each_attribute_that_are_the_same_are_solved_as_shared_ones() -> None:
+    """The case X_1 = … = X_M of features apart is the problem on one trunk."""
+    shared = fit()
+    apart = [Features(s.values.repeat(1, 4), s.truth).of_each(4) for s in (split(0), split(1))]
+    heads = torch.zeros(6, 4), torch.zeros(4)
+    own = Fit(shared.task, *apart, heads, GROUPS)
+    effort = Effort(tolerance=1e-5, steps=200, rounds=5)
+    one, two = (made.latent(Penalties(0.01, 0.0, 0.01), 4, effort) for made in (shared, own))
+    torch.testing.assert_close(one.factors.weights, two.factors.weights, rtol=1e-3, atol=1e-4)
+    assert one.score == pytest.approx(two.score, abs=1e-3)
+
+
+def test_each_attribute_is_solved_on_its_own_features() -> None:
+    """Attribute m can be told from X_m alone, and from no other's features."""
+    drawn = torch.Generator().manual_seed(3)
+    truth = (torch.rand(200, 4, generator=drawn) < 0.5).to(torch.int8)
+    values = torch.randn(200, 4, 6, generator=drawn)
+    values[:, :, 0] += 4.0 * truth - 2.0
+    features = Features(values.flatten(1), truth).of_each(4)
+    heads = torch.zeros(6, 4), torch.zeros(4)
+    made = Fit(fit().task, features, features, heads, GROUPS)
+    trial = made.independent(0.01, Effort(tolerance=1e-5, steps=500))
+    assert made.score(trial.factors.weights, trial.factors.bias).metrics["accuracy"] > 0.95
+
+
 def test_the_grid_is_every_combination() -> None:
     grid = Grid(mu=(1, 2), gamma=(0, 3), lam=(4,), latents=(0, 7))
     settings = grid.settings(5)
