@@ -1,11 +1,20 @@
 """``mtl explain``."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from mtlcli.commands.options import Device, Json, Quiet, Verbose, examples
+from mtlcli.commands.options import (
+    Detector,
+    Device,
+    Folder,
+    Json,
+    Model,
+    Quiet,
+    Verbose,
+    Whole,
+    examples,
+)
 
 Sources = Annotated[
     list[str],
@@ -13,15 +22,6 @@ Sources = Annotated[
         metavar="SOURCE...",
         help="Photos, folders, quoted patterns, .txt lists, - for stdin; where the network looks "
         "at clips: videos and folders of frames.",
-    ),
-]
-Model = Annotated[
-    str | None,
-    typer.Option(
-        "-m",
-        "--model",
-        metavar="MODEL",
-        help="A checkpoint, or a run's folder or name; else $MTL_MODEL, else the newest.",
     ),
 ]
 Tasks = Annotated[
@@ -47,20 +47,6 @@ Stage = Annotated[
         help="Look at the output of the backbone's stage N, from 1. [default: the last features]",
     ),
 ]
-Out = Annotated[
-    Path | None,
-    typer.Option("-o", "--out", metavar="DIR", help="Folder for the pictures; default: here."),
-]
-Whole = Annotated[bool, typer.Option("--whole", help="Take the whole picture; look for no faces.")]
-Detector = Annotated[
-    Path | None,
-    typer.Option(
-        "--detector",
-        metavar="FILE.onnx",
-        envvar="MTL_FACE_DETECTOR",
-        help="Find faces with this YuNet network; default: OpenCV's cascade.",
-    ),
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -82,7 +68,7 @@ def explain(
     part: Parts = None,
     method: Method = "gradcam++",
     stage: Stage = None,
-    out: Out = None,
+    out: Folder = None,
     whole: Whole = False,
     detector: Detector = None,
     device: Device = "auto",

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mtlcli import console
-from mtlcli.commands.options import Device, Json, Quiet, Verbose, examples
+from mtlcli.commands.options import (
+    Detector,
+    Device,
+    Json,
+    Model,
+    Quiet,
+    Verbose,
+    Whole,
+    examples,
+)
 
 if TYPE_CHECKING:
     from mtlcli.workflows.gallery import Built
@@ -34,15 +43,6 @@ Photos = Annotated[
     list[str],
     typer.Argument(metavar="PHOTO...", help="Photos, folders, patterns; or clips."),
 ]
-Model = Annotated[
-    str | None,
-    typer.Option(
-        "-m",
-        "--model",
-        metavar="MODEL",
-        help="A checkpoint, or a run's folder or name; else $MTL_MODEL, else the newest.",
-    ),
-]
 Moved = Annotated[
     str | None,
     typer.Option("-m", "--model", metavar="MODEL", help="The gallery's network, if it has moved."),
@@ -64,16 +64,6 @@ Far = Annotated[
     typer.Option("--far", metavar="SHARE", help="Accept at most this share of impostors."),
 ]
 Top = Annotated[int, typer.Option("--top", min=1, help="Nearest identities told of each.")]
-Whole = Annotated[bool, typer.Option("--whole", help="Take the whole picture; look for no faces.")]
-Detector = Annotated[
-    Path | None,
-    typer.Option(
-        "--detector",
-        metavar="FILE.onnx",
-        envvar="MTL_FACE_DETECTOR",
-        help="Find faces with this YuNet network; default: OpenCV's cascade.",
-    ),
-]
 
 
 def register(parent: typer.Typer) -> None:

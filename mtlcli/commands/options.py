@@ -1,5 +1,6 @@
 """Options that many verbs share, declared once."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,6 +28,29 @@ Verbose = Annotated[
 DryRun = Annotated[bool, typer.Option("-n", "--dry-run", help="Say what would be done, and stop.")]
 Device = Annotated[
     str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.", envvar="MTL_DEVICE")
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "-m",
+        "--model",
+        metavar="MODEL",
+        help="A checkpoint, or a run's folder or name; else $MTL_MODEL, else the newest.",
+    ),
+]
+Folder = Annotated[
+    Path | None,
+    typer.Option("-o", "--out", metavar="DIR", help="Folder for the pictures; default: here."),
+]
+Whole = Annotated[bool, typer.Option("--whole", help="Take the whole picture; look for no faces.")]
+Detector = Annotated[
+    Path | None,
+    typer.Option(
+        "--detector",
+        metavar="FILE.onnx",
+        envvar="MTL_FACE_DETECTOR",
+        help="Find faces with this YuNet network; default: OpenCV's cascade.",
+    ),
 ]
 
 

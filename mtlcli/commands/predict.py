@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from mtlcli.commands.options import Device, Json, Quiet, Verbose, examples
+from mtlcli.commands.options import (
+    Detector,
+    Device,
+    Folder,
+    Json,
+    Model,
+    Quiet,
+    Verbose,
+    Whole,
+    examples,
+)
 
 Sources = Annotated[
     list[str] | None,
@@ -15,20 +25,6 @@ Sources = Annotated[
         "network looks at clips: videos and folders of frames.",
     ),
 ]
-Model = Annotated[
-    str | None,
-    typer.Option(
-        "-m",
-        "--model",
-        metavar="MODEL",
-        help="A checkpoint, or a run's folder or name; else $MTL_MODEL, else the newest.",
-    ),
-]
-Out = Annotated[
-    Path | None,
-    typer.Option("-o", "--out", metavar="DIR", help="Folder for the pictures; default: here."),
-]
-Whole = Annotated[bool, typer.Option("--whole", help="Take the whole picture; look for no faces.")]
 Csv = Annotated[
     Path | None, typer.Option("--csv", metavar="FILE", help="Also write one row per face.")
 ]
@@ -50,15 +46,6 @@ Tile = Annotated[
     ),
 ]
 NoImage = Annotated[bool, typer.Option("--no-image", help="Save no pictures.")]
-Detector = Annotated[
-    Path | None,
-    typer.Option(
-        "--detector",
-        metavar="FILE.onnx",
-        envvar="MTL_FACE_DETECTOR",
-        help="Find faces with this YuNet network; default: OpenCV's cascade.",
-    ),
-]
 Camera = Annotated[
     int | None,
     typer.Option("--camera", metavar="N", min=0, help="Watch this camera; they count from 0."),
@@ -99,7 +86,7 @@ def register(app: typer.Typer) -> None:
 def predict(
     sources: Sources = None,
     model: Model = None,
-    out: Out = None,
+    out: Folder = None,
     whole: Whole = False,
     csv: Csv = None,
     jsonl: Jsonl = None,
