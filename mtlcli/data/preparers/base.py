@@ -32,6 +32,10 @@ class Item:
     split: str = ""
 
 
+#: the reason of a row whose picture is not there; where most are not, none is prepared.
+NO_FILE = "there is no such file"
+
+
 @dataclass(frozen=True)
 class Bad:
     """A raw file or row that is left out, and why (in words of the user)."""

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from mtlcli import console
 from mtlcli.data.preparers import csv_attributes, csv_groups, csv_labels, csv_table
-from mtlcli.data.preparers.base import Bad, Item, Preparer, Scan
+from mtlcli.data.preparers.base import NO_FILE, Bad, Item, Preparer, Scan
 from mtlcli.data.preparers.csv_table import Roles, Row, Table
 from mtlcli.data.preparers.folder import SPLIT_NAMES
 from mtlcli.errors import DataError, UsageError
@@ -83,7 +83,7 @@ class Csv(Preparer):
         for index, place in enumerate(self._places(table, roles)):
             row = table.rows[index]
             if place is None:
-                found.bad.append(Bad(row.cells[roles.image], "there is no such file"))
+                found.bad.append(Bad(row.cells[roles.image], NO_FILE))
             else:
                 own = {name: column[index] for name, column in cells.items()}
                 found.items.append(_item(table, row, roles, place, own))

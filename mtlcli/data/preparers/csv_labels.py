@@ -86,7 +86,7 @@ def make(table: Table, name: str, kind: str | None) -> Labels:
             raise DataError(
                 f"fewer than two classes of {name}: {', '.join(classes) or 'no row has a label'}",
                 where=table.path,
-                hint="leave it out of --labels and --kinds; a blank cell is a missing label and no class",
+                hint="leave it out of --labels and --kinds; a blank cell is no class",
             )
         return Labels(Column(kind, classes=tuple(classes)), cells)
     cells = [

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
-from mtlcli.data.preparers.base import Bad, Item, Preparer, Scan
+from mtlcli.data.preparers.base import NO_FILE, Bad, Item, Preparer, Scan
 from mtlcli.data.preparers.pictures import pictures
 from mtlcli.errors import DataError
 
@@ -91,7 +91,7 @@ class Index:
         ending = [p for p in places if PurePosixPath(p).parts[-len(path.parts) :] == path.parts]
         chosen = [p for p in ending if set(below) & set(PurePosixPath(p).parts[:-1])] or ending
         if not chosen:
-            return Bad(name, "there is no such file")
+            return Bad(name, NO_FILE)
         if len(chosen) > 1:
             return Bad(name, f"several files have this name: {chosen[0]}, {chosen[1]}")
         return chosen[0]
