@@ -6,7 +6,7 @@ Frames of a folder are its pictures in the order of their names, where numbers c
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -100,19 +100,18 @@ def read_frames(path: str | Path, pick: Choose) -> list[np.ndarray]:
         places = [paths[i] for i in pick(len(paths)).tolist()]
         read = {place: decode.read_rgb(place) for place in dict.fromkeys(places)}
         found = [read[place] for place in places]
-    _refuse_other_sizes(found, places)
+    for pixels, place in zip(found, places, strict=True):
+        _refuse_another_size(found[0].shape[:2], pixels, place)
     return found
 
 
-def _refuse_other_sizes(found: list[np.ndarray], places: list[str]) -> None:
-    height, width = found[0].shape[:2]
-    for pixels, place in zip(found, places, strict=True):
-        if pixels.shape != found[0].shape:
-            high, wide = pixels.shape[:2]
-            raise DataError(
-                f"the frames of a clip have different sizes: {width} x {height}, and here "
-                f"{wide} x {high}", where=place,
-            )  # fmt: skip
+def _refuse_another_size(size: tuple[int, ...], pixels: np.ndarray, place: str) -> None:
+    if pixels.shape[:2] != size:
+        (height, width), (high, wide) = size, pixels.shape[:2]
+        raise DataError(
+            f"the frames of a clip have different sizes: {width} x {height}, and here "
+            f"{wide} x {high}", where=place,
+        )  # fmt: skip
 
 
 def still(path: str | Path) -> np.ndarray:
@@ -123,31 +122,26 @@ def still(path: str | Path) -> np.ndarray:
     return read_frames(path, lambda length: choose("spread", 1, length))[0]
 
 
-def check(path: str | Path) -> str | None:
-    """Why a clip or picture cannot be used, in words of the user; None when all of it decodes.
-
-    :raises MissingError: it is a video, and PyAV is not installed.
-    """
-    try:
-        read_all(path)
-    except DataError as fault:
-        name = Path(fault.where).name if fault.where else ""
-        return fault.what if name in ("", Path(path).name) else f"{fault.what}: {name}"
-    return None
-
-
-def read_all(path: str | Path) -> list[np.ndarray]:
-    """Every frame of a clip, each ``[H, W, 3] uint8``.
+def measure(path: str | Path) -> tuple[int, int]:
+    """Height and width of a clip or picture, once all of it was decoded; one frame at a time.
 
     :raises DataError, MissingError: as :func:`read_frames`.
     """
-    if not video.is_video(path):
-        return read_frames(path, np.arange)
-    found = [frame.pixels for frame in video.frames(path)]
-    if not found:
+    size = None
+    for pixels, place in _all_frames(path):
+        size = size or pixels.shape[:2]
+        _refuse_another_size(size, pixels, place)
+    if size is None:
         raise DataError("the video has no frames", where=path)
-    _refuse_other_sizes(found, [os.fspath(path)] * len(found))
-    return found
+    return size[0], size[1]
+
+
+def _all_frames(path: str | Path) -> Iterator[tuple[np.ndarray, str]]:
+    if video.is_video(path):
+        yield from ((frame.pixels, os.fspath(path)) for frame in video.frames(path))
+        return
+    for place in frame_paths(path) if os.path.isdir(path) else [os.fspath(path)]:
+        yield decode.read_rgb(place), place
 
 
 def mosaic(frames: np.ndarray) -> np.ndarray:

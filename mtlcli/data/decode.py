@@ -47,15 +47,6 @@ _BROKEN = (
 _BOMB = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 
-def check(path: str | Path) -> str | None:
-    """Why a picture cannot be used, in words of the user; None when it decodes whole."""
-    try:
-        read_rgb(path)
-    except DataError as fault:
-        return fault.what
-    return None
-
-
 def open_rgb(source: Source) -> Image.Image:
     """A picture of any supported format as upright RGB.
 
@@ -102,6 +93,14 @@ def stored_size(source: Source) -> tuple[int, int]:
     try:
         data = _content(source)
         return _size_by_simplejpeg(data) or _opened(data).size
+    except DataError as fault:
+        raise _located(fault, source) from fault.__cause__
+
+
+def is_turned(source: Source) -> bool:
+    """Whether EXIF says that the pixels lie turned or mirrored; raises as :func:`stored_size`."""
+    try:
+        return _orientation(_opened(_content(source))) in _UPRIGHT
     except DataError as fault:
         raise _located(fault, source) from fault.__cause__
 

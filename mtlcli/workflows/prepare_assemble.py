@@ -13,7 +13,7 @@ from mtlcli.data.preparers.base import Bad, Item
 from mtlcli.errors import DataError, UsageError
 from mtlcli.io import files
 from mtlcli.io.column import Column
-from mtlcli.workflows import prepare_gaps, prepare_recipes
+from mtlcli.workflows import prepare_gaps, prepare_job, prepare_recipes
 from mtlcli.workflows.prepare_job import Job, too_bad
 from mtlcli.workflows.prepare_report import Report, reasons, summarize
 
@@ -68,8 +68,10 @@ def assemble(job: Job, outcomes: Sequence[Item | Bad], made: int, seed: int) -> 
     good = [one for one in outcomes if isinstance(one, Item)]
     broken = [one for one in outcomes if isinstance(one, Bad)]
     bad = [*job.scan.bad, *broken]
-    if 2 * len(broken) > len(outcomes):
-        raise too_bad(f"{len(broken)} of {len(outcomes)} pictures are bad", bad, job.preparer.root)
+    absent = 0 if len(job.items) < len(job.scan.items) else prepare_job.absent(job.scan.bad)
+    lost, total = len(broken) + absent, len(outcomes) + absent
+    if 2 * lost > total:
+        raise too_bad(f"{lost} of {total} pictures are bad", bad, job.preparer.root)
     columns = job.preparer.columns()
     splits = job.preparer.split(good, seed)
     frames = _frames(good, splits, list(columns))

@@ -12,7 +12,7 @@ from typing import Any
 
 from mtlcli import registry
 from mtlcli.data import manifest
-from mtlcli.data.preparers.base import Bad, Item, Preparer, Scan
+from mtlcli.data.preparers.base import NO_FILE, Bad, Item, Preparer, Scan
 from mtlcli.errors import DataError
 from mtlcli.workflows.prepare_recipes import path_of
 from mtlcli.workflows.prepare_report import Report, next_command, reasons
@@ -51,7 +51,8 @@ def open_job(
 ) -> Job:  # fmt: skip
     """Open the preparer and scan the raw files.
 
-    :raises DataError: they are missing, or no row can be used.
+    :raises UsageError: the rows cannot be split.
+    :raises DataError: they are missing, no row can be used, or most pictures are not there.
     """
     began = time.monotonic()
     cls = registry.load("dataset", name)
@@ -66,11 +67,27 @@ def open_job(
     items = sample(scan.items, limit, seed)
     if not items:
         raise too_bad(f"no row of {name} can be used", scan.bad, root)
+    _refuse_mostly_missing(scan, root)
+    preparer.refuse(items)
     settings = {**preparer.settings(), "seed": seed, "limit": limit}
     settings["scan"] = digest(name, settings, preparer, items)
     told = f"{name}-{preparer.variant}" if preparer.variant else name
     title = folder.resolve().name if cls.argument else told
     return Job(title, preparer, folder, usual, scan, items, settings, began)
+
+
+def _refuse_mostly_missing(scan: Scan, root: Path | None) -> None:
+    lost, total = absent(scan.bad), len(scan.items)
+    if lost > total:
+        raise too_bad(
+            f"{lost} of {lost + total} pictures are missing", scan.bad, root,
+            hint="see that the folder is the right one, or list only what is there",
+        )  # fmt: skip
+
+
+def absent(bad: Sequence[Bad]) -> int:
+    """How many rows name a picture that is not there; others are left out for what they say."""
+    return sum(one.reason == NO_FILE for one in bad)
 
 
 def _written(scan: Scan) -> Scan:
@@ -115,10 +132,12 @@ def _size(path: Path | None) -> int:
         return -1
 
 
-def too_bad(what: str, bad: Sequence[Bad], root: Path | None) -> DataError:
+def too_bad(
+    what: str, bad: Sequence[Bad], root: Path | None,
+    hint: str = "see that --root is the right folder and its files are whole",
+) -> DataError:  # fmt: skip
     common = [f"{reason} ({count})" for reason, count in list(reasons(bad).items())[:3]]
     example = f", such as {bad[0].image}" if bad else ""
     return DataError(
-        f"{what}: {'; '.join(common) or 'there is none'}{example}", where=root,
-        hint="see that --root is the right folder and its files are whole",
+        f"{what}: {'; '.join(common) or 'there is none'}{example}", where=root, hint=hint,
     )  # fmt: skip

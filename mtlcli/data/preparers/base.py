@@ -32,6 +32,10 @@ class Item:
     split: str = ""
 
 
+#: the reason of a row whose picture is not there; where most are not, none is prepared.
+NO_FILE = "there is no such file"
+
+
 @dataclass(frozen=True)
 class Bad:
     """A raw file or row that is left out, and why (in words of the user)."""
@@ -110,14 +114,21 @@ class Preparer(ABC):
         compares, so that a mended file is read again."""
         return None if self.root is None else self.root / item.image
 
+    def refuse(self, items: Sequence[Item]) -> None:  # noqa: B027 (optional)
+        """See that the rows can be split, before an hour is spent on them.
+
+        :raises UsageError: they cannot.
+        """
+
     def make(self, item: Item) -> Item | Bad:
         """Check (or write) one picture or clip; runs in worker processes, so it must be picklable.
 
-        Running it twice does nothing twice. The base class decodes the picture, or all frames.
+        Running it twice does nothing twice. The base class decodes the picture, or all frames, and
+        sees that the box lies in it.
         """
-        from mtlcli.data.clips import check
+        from mtlcli.data.preparers.picture_check import fault
 
-        reason = check(self.image_root() / item.image)
+        reason = fault(self.image_root() / item.image, item.box)
         return Bad(item.image, reason) if reason else item
 
     def split(self, items: Sequence[Item], seed: int) -> list[str]:

@@ -20,11 +20,12 @@ COMMON = {
     "smile": ("Smiling", ("no smile", "smile")),
     "glasses": ("Eyeglasses", ("no glasses", "glasses")),
 }
+_PNG = "img_align_celeba_png"
 _FOLDERS = {
     "wild": ("Img/img_celeba", "img_celeba", "Img/img_celeba.7z/img_celeba"),
     "aligned": (
         "Img/img_align_celeba", "img_align_celeba", "img_align_celeba/img_align_celeba",
-        "Img/img_align_celeba_png",
+        f"Img/{_PNG}", _PNG, f"Img/{_PNG}.7z/{_PNG}",
     ),
 }  # fmt: skip
 
@@ -38,8 +39,8 @@ class CelebA(Faces):
     identity_CelebA.txt is there.
 
     :param pictures: wild (Img/img_celeba, with the boxes of list_bbox_celeba.txt), aligned
-        (Img/img_align_celeba, 178 x 218 pixels, which those boxes do not belong to), or auto, the
-        first that is there.
+        (Img/img_align_celeba, 178 x 218 pixels, which those boxes do not belong to; else
+        img_align_celeba_png), or auto, the first that is there.
     :param attributes: attributes that get a column of their own too (no or yes), with commas
         between.
     """
@@ -56,7 +57,8 @@ class CelebA(Faces):
   https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html, unpacked; non-commercial research only.
   Expected: DIR/Anno/list_attr_celeba.txt, DIR/Anno/list_bbox_celeba.txt,
   DIR/Eval/list_eval_partition.txt, and DIR/Img/img_celeba/*.jpg (the photographs)
-  or DIR/Img/img_align_celeba/*.jpg (1.4 GB); all of them may also lie in DIR itself"""
+  or DIR/Img/img_align_celeba/*.jpg (1.4 GB) or img_align_celeba_png/*.png;
+  all of them may also lie in DIR itself"""
 
     def __init__(
         self, root: Path | None, out: Path, *,
@@ -112,7 +114,7 @@ class CelebA(Faces):
                 left_out(found, "in none of the splits of list_eval_partition.txt")
             else:
                 split = _SPLITS[splits[name]] if splits else ""
-                image = str(PurePosixPath(folder, name))
+                image = _picture(folder, name)
                 found.items.append(Item(image, labels, box, persons.get(name, ""), split))
         return found
 
@@ -160,6 +162,12 @@ class CelebA(Faces):
     def settings(self) -> dict[str, Any]:
         """Which pictures and attributes."""
         return {"pictures": self.pictures, "attributes": ",".join(self.wanted) or None}
+
+
+def _picture(folder: str, name: str) -> str:
+    """The path of a face; the lists say .jpg of the PNGs, too."""
+    path = PurePosixPath(folder, name)
+    return str(path.with_suffix(".png") if folder.endswith(_PNG) else path)
 
 
 def _find(root: Path, folder: str, name: str) -> Path | None:

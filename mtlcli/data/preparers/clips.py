@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from mtlcli.data import clips, video
 from mtlcli.data.preparers.base import Bad, Item, Preparer, Scan
-from mtlcli.data.preparers.clip_splits import cut
+from mtlcli.data.preparers.clip_splits import cut, refuse_few
 from mtlcli.data.preparers.folder import SPLIT_NAMES
 from mtlcli.errors import DataError, UsageError
 from mtlcli.io.column import Column
@@ -117,6 +117,13 @@ class Clips(Preparer):
             f"fewer than two classes of {few[0]}: {held}{reason}", where=self.root,
             hint=self._layout(),
         )  # fmt: skip
+
+    def refuse(self, items: Sequence[Item]) -> None:
+        """See that there is a group for every split.
+
+        :raises UsageError: there are fewer than three to cut.
+        """
+        refuse_few(items)
 
     def split(self, items: Sequence[Item], seed: int) -> list[str]:
         """What the folders said, else 80/10/10 by group; of every pair of labels the same share.

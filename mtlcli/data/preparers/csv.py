@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from mtlcli import console
-from mtlcli.data.preparers import csv_attributes, csv_labels, csv_table
-from mtlcli.data.preparers.base import Bad, Item, Preparer, Scan
+from mtlcli.data.preparers import csv_attributes, csv_groups, csv_labels, csv_table
+from mtlcli.data.preparers.base import NO_FILE, Bad, Item, Preparer, Scan
 from mtlcli.data.preparers.csv_table import Roles, Row, Table
 from mtlcli.data.preparers.folder import SPLIT_NAMES
 from mtlcli.errors import DataError, UsageError
@@ -17,9 +17,10 @@ class Csv(Preparer):
     """Your own CSV: a picture and its labels per row, without a line of code.
 
     The pictures' column is called image, file_name, filename, img_name or path; the paths are
-    relative to the CSV, then to ``--images``. A blank cell or -1 is a missing label. A column
-    ``split``, a box (x_min … y_max, face_x0 … face_y1 or x, y, w, h) and a group (group, subject,
-    identity or clip) are used where they are there.
+    relative to the CSV, then to ``--images``. A blank cell or -1 is a missing label (-1 beside
+    nothing but 1 is a class). A column ``split``, a box (x_min … y_max, face_x0 … face_y1 or x, y,
+    w, h) and a group (group, subject, identity or clip) are used where they are there; rows of one
+    picture are a group, too.
 
     :param images: folder of the pictures, where it is not the CSV's own.
     :param labels: the label columns, with commas between; found by themselves when left out.
@@ -75,16 +76,19 @@ class Csv(Preparer):
         table = csv_table.read(self.root)
         roles = table.roles(self.group)
         labels = self._labels(table, roles)
+        csv_labels.tell_doubtful(labels)
         self._columns = {name: one.column for name, one in labels.items()}
         cells = {name: one.cells for name, one in labels.items()}
         found = Scan()
         for index, place in enumerate(self._places(table, roles)):
             row = table.rows[index]
             if place is None:
-                found.bad.append(Bad(row.cells[roles.image], "there is no such file"))
+                found.bad.append(Bad(row.cells[roles.image], NO_FILE))
             else:
                 own = {name: column[index] for name, column in cells.items()}
                 found.items.append(_item(table, row, roles, place, own))
+        found.items = csv_groups.by_picture(found.items, self._folder)
+        csv_groups.warn_of_shared(found.items)
         return found
 
     def _labels(self, table: Table, roles: Roles) -> dict[str, csv_labels.Labels]:
@@ -149,7 +153,8 @@ def _item(table: Table, row: Row, roles: Roles, place: str, labels: dict[str, st
 
 def _locate(cell: str, bases: list[Path]) -> tuple[Path, str] | None:
     """Where a picture or clip lies, which may be a folder of frames."""
-    return next(((base, cell) for base in bases if cell and (base / cell).exists()), None)
+    # os.path: an endless name, or one with a NUL, is just not there
+    return next(((b, cell) for b in bases if cell and os.path.exists(b / cell)), None)
 
 
 def _below(folder: Path, base: Path, cell: str) -> str:

@@ -5,12 +5,15 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from math import ceil, floor
 
-from mtlcli import catalog
+from mtlcli import catalog, console
 from mtlcli.data.preparers.csv_table import Row, Table, missing, number
-from mtlcli.errors import UsageError
+from mtlcli.errors import DataError, UsageError
 from mtlcli.io.column import Column
 from mtlcli.registry import suggest
 
+_SIGNS = ("-1", "1")
+_WORDS = {"none", "null"}
+_NAMED = 3  # columns in one remark
 _FEW = 20  # different whole numbers, up to which they are taken for classes
 _AGES = (0, 120)
 _RANGE = re.compile(r"\(?\s*(\d{1,3})\s*[;,–-]\s*(\d{1,3})\s*\)?")
@@ -52,7 +55,7 @@ def find(table: Table, taken: Set[str | None], kinds: Mapping[str, str]) -> dict
         if name in kinds:
             found[name] = make(table, name, kinds[name])
         elif name not in taken and not _NO_LABEL.match(name.lower()):
-            given = [row.cells[name] for row in table.rows if not missing(row.cells[name])]
+            given = [cell for cell in _whole(_cells(table, name)) if cell]
             if _varies(given):
                 found[name] = make(table, name, None)
     return found
@@ -70,14 +73,21 @@ def make(table: Table, name: str, kind: str | None) -> Labels:
     :param kind: None finds it out: ``age`` for a column called age with years (or ranges of years)
         from 0 to 120, ``regression`` for numbers, ``classification`` for texts and for few
         different whole numbers.
-    :raises DataError: a cell is not of the kind (file, line, column).
+    :raises DataError: a cell is not of the kind (file, line, column), or there are fewer than two
+        classes.
     """
     rows = table.rows
-    cells = _without_minus_one([row.cells[name] for row in rows])
+    cells = _cells(table, name)
     kind = kind or _infer(name, [cell for cell in cells if cell])
     if kind not in {"age", "regression"}:
         cells = _whole(cells)
         classes = sorted(set(cells) - {""}, key=_order) if kind == "classification" else []
+        if kind == "classification" and len(classes) < 2:
+            raise DataError(
+                f"fewer than two classes of {name}: {', '.join(classes) or 'no row has a label'}",
+                where=table.path,
+                hint="leave it out of --labels and --kinds; a blank cell is no class",
+            )
         return Labels(Column(kind, classes=tuple(classes)), cells)
     cells = [
         _as_number(table, row, name, c) if c else "" for row, c in zip(rows, cells, strict=True)
@@ -89,14 +99,38 @@ def make(table: Table, name: str, kind: str | None) -> Labels:
     return Labels(Column(kind, low=low, high=high), cells)
 
 
-def _without_minus_one(cells: Sequence[str]) -> list[str]:
-    """Empty what is missing: blank, or -1 in a column without other negative numbers."""
-    numbers = [number(cell) for cell in cells]
-    negative = any(value is not None and value < 0 and value != -1 for value in numbers)
-    return [
-        "" if missing(cell) or (value == -1 and not negative) else cell
-        for cell, value in zip(cells, numbers, strict=True)
-    ]
+def tell_doubtful(labels: Mapping[str, Labels]) -> None:
+    """Say which columns have a class that might have been meant as "no label"."""
+    labels = {name: one for name, one in labels.items() if one.column.kind == "classification"}
+    signed = [name for name, one in labels.items() if one.column.classes == _SIGNS]
+    if signed:
+        console.info(
+            f"{_few(signed)}: there are 1 and -1 and no 0, so -1 is a class and not a missing label"
+        )
+    for name, one in labels.items():
+        words = [c for c in one.column.classes if c.lower() in _WORDS]
+        if words:
+            console.info(f"{name}: {words[0]!r} is a class; a blank cell is a missing label")
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+def _cells(table: Table, name: str) -> list[str]:
+    """A column whose missing cells are empty: blank ones; ``none`` beside numbers, since it may be
+    a class beside texts; -1, but not beside other negative numbers, nor beside nothing but 1."""
+    cells = [row.cells[name] for row in table.rows]
+    given = [cell for cell in cells if not missing(cell)]
+    numbers = {number(cell) for cell in given}
+    signed = numbers == {-1, 1} or any(n is not None and n < 0 and n != -1 for n in numbers)
+    words = _WORDS if any(_years(cell) is None for cell in given) else set()
+
+    def means_nothing(cell: str) -> bool:
+        return (missing(cell) and cell.lower() not in words) or (number(cell) == -1 and not signed)
+
+    return ["" if means_nothing(cell) else cell for cell in cells]
 
 
 def _years(cell: str) -> float | None:

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
-from mtlcli.data.preparers.base import Bad, Item, Preparer, Scan
+from mtlcli.data.preparers.base import NO_FILE, Bad, Item, Preparer, Scan
 from mtlcli.data.preparers.pictures import pictures
 from mtlcli.errors import DataError
 
@@ -43,34 +43,6 @@ class Faces(Preparer):
     def absent(self, where: object) -> DataError:
         """What to say where the raw files are not there."""
         return DataError(self.how, where=where, hint=f"mtl prepare {self.name} --root DIR")
-
-    def make(self, item: Item) -> Item | Bad:
-        """Decode the picture whole, and see that the face's box lies in it."""
-        from mtlcli.data.decode import read_rgb, stored_size
-
-        path = self.image_root() / item.image
-        try:
-            height, width = read_rgb(path).shape[:2]
-            turned = stored_size(path) != (width, height)
-        except DataError as fault:
-            return Bad(item.image, fault.what)
-        if item.box is None:
-            return item
-        if turned:
-            return Bad(item.image, "the picture is stored on its side, and its box may be, too")
-        reason = misplaced(item.box, width, height)
-        return Bad(item.image, reason) if reason else item
-
-
-def misplaced(box: tuple[int, int, int, int], width: int, height: int) -> str:
-    """Why a box shows nothing of a picture; nothing where it does. It may reach beyond."""
-    left, top, right, bottom = box
-    if left >= right or top >= bottom:
-        return f"the box is empty: {left},{top},{right},{bottom}"
-    if right <= 0 or bottom <= 0 or left >= width or top >= height:
-        where = f"{left},{top},{right},{bottom}"
-        return f"the box is outside the picture: {where} of {width} x {height}"
-    return ""
 
 
 def _once(found: Scan) -> Scan:
@@ -119,7 +91,7 @@ class Index:
         ending = [p for p in places if PurePosixPath(p).parts[-len(path.parts) :] == path.parts]
         chosen = [p for p in ending if set(below) & set(PurePosixPath(p).parts[:-1])] or ending
         if not chosen:
-            return Bad(name, "there is no such file")
+            return Bad(name, NO_FILE)
         if len(chosen) > 1:
             return Bad(name, f"several files have this name: {chosen[0]}, {chosen[1]}")
         return chosen[0]

@@ -8,7 +8,7 @@ from mtlcli.data.preparers.base import Bad, Item, Scan
 from mtlcli.data.preparers.faces import Faces
 from mtlcli.data.preparers.imdb_raw import unsafe
 from mtlcli.data.preparers.pictures import pictures
-from mtlcli.errors import DataError
+from mtlcli.errors import DataError, UsageError
 from mtlcli.io.column import Column
 
 _LIST = "EmoLabel/list_patition_label.txt"
@@ -55,6 +55,7 @@ class Raf(Faces):
     def read(self, root: Path) -> Scan:
         """The lines of the list, or the pictures in the folders of the classes.
 
+        :raises UsageError: photographs are asked for, and there are folders of the classes.
         :raises DataError: neither is there.
         """
         for base in ("basic", "."):
@@ -101,6 +102,11 @@ class Raf(Faces):
                 found.items.append(Item(str(place), {"emotion": emotion}, split=split))
             else:
                 found.bad.append(Bad(str(place), f"no class is called so: {place.parts[-2]}"))
+        if self.pictures != "aligned" and found.items:
+            raise UsageError(
+                f"--pictures {self.pictures}: {root} has folders of aligned faces, no photographs",
+                hint="leave the option out, or give the folder that holds basic/EmoLabel",
+            )
         return found
 
     def settings(self) -> dict[str, Any]:

@@ -39,7 +39,7 @@ class Sfew(Faces):
     how: ClassVar[str] = """SFEW 2.0 is not here. Needed: its folders Train and Val, from
   https://cs.anu.edu.au/few/AFEW.html (an agreement must be signed); research only.
   Expected: DIR/Train/Train_Aligned_Faces/Angry/*.png (Disgust, Fear, Happy, Sad, Surprise, Neutral)
-  and DIR/Val/Val_Aligned_Faces/Angry/*.png …"""
+  and DIR/Val/Val_Aligned_Faces/Angry/*.png …, with or without the outer Train and Val"""
 
     def __init__(
         self, root: Path | None, out: Path, *,
@@ -93,8 +93,9 @@ class Sfew(Faces):
 
 
 def _official(place: str) -> str:
-    """``train`` or ``val``, by the first folder; nothing for others."""
-    return _SPLITS.get(PurePosixPath(place).parts[0].lower(), "")
+    """``train`` or ``val``, by the first folder (Train, Val_Aligned_Faces_new, as the archives
+    unpack); nothing for others."""
+    return _SPLITS.get(PurePosixPath(place).parts[0].lower().partition("_")[0], "")
 
 
 def _is_aligned(place: str) -> bool:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from mtlcli.data.preparers.base import Item
 
 SHARES: dict[str, float] = {"train": 0.8, "val": 0.1, "test": 0.1}
+#: of the train that the data know, where they know no val.
+_OF_TRAIN = {"train": 0.9, "val": 0.1}
 _MOST_STRATA = 20
 _BANDS = 10
 
@@ -20,7 +22,8 @@ def assign(
     """The split of every row.
 
     A row whose split is known keeps it, and so does the rest of its group. Where the data know
-    ``train`` but no ``val``, it is cut out of ``train``: training needs one.
+    ``train`` but no ``val``, a tenth is cut out of ``train``: training needs one. So ``val`` gets
+    one row or group at least where there are two.
 
     :param strata: a label column (numbers of many values go by ten bands), or one key per row;
         every split gets its share of each.
@@ -29,14 +32,31 @@ def assign(
     keys = _keys(items, strata)
     chosen = [item.split for item in items]
     _follow_group(items, chosen)
-    if all(chosen) and "val" not in chosen:
-        chosen = ["" if split == "train" else split for split in chosen]
-        shares = {"train": 0.9, "val": 0.1}
-    units = _units(items, chosen)
-    for unit, split in zip(units, _cut(units, keys, seed, shares), strict=True):
-        for row in unit:
-            chosen[row] = split
+    blank = _units(items, [row for row, split in enumerate(chosen) if not split])
+    train = [] if "val" in chosen else _units(items, _rows_of("train", chosen))
+    for units, parts in ((blank, shares), (train, _OF_TRAIN)):
+        for unit, split in zip(units, _cut(units, keys, seed, parts), strict=True):
+            _set(chosen, unit, split)
+    if "val" not in chosen:
+        _set(chosen, _spare(_units(items, _rows_of("train", chosen)), keys, seed), "val")
     return chosen
+
+
+def _set(chosen: list[str], rows: Sequence[int], split: str) -> None:
+    for row in rows:
+        chosen[row] = split
+
+
+def _rows_of(split: str, chosen: Sequence[str]) -> list[int]:
+    return [row for row, one in enumerate(chosen) if one == split]
+
+
+def _spare(units: list[list[int]], keys: Sequence[str], seed: int) -> list[int]:
+    """The unit that train misses least: of few rows, and of a stratum of many; none of a single."""
+    draw = random.Random(seed)
+    counts = Counter(keys[row] for unit in units for row in unit)
+    ranks = [(len(unit), -min(counts[keys[r]] for r in unit), draw.random()) for unit in units]
+    return units[ranks.index(min(ranks))] if len(units) > 1 else []
 
 
 def _keys(items: Sequence[Item], strata: str | Sequence[str] | None) -> list[str]:
@@ -64,12 +84,12 @@ def _follow_group(items: Sequence[Item], chosen: list[str]) -> None:
         chosen[row] = chosen[row] or known.get(item.group, "")
 
 
-def _units(items: Sequence[Item], chosen: Sequence[str]) -> list[list[int]]:
-    """The rows yet to be cut, those of one group together."""
+def _units(items: Sequence[Item], rows: Sequence[int]) -> list[list[int]]:
+    """These rows, those of one group together."""
     units: dict[str, list[int]] = {}
-    for row, item in enumerate(items):
-        if not chosen[row]:
-            units.setdefault(f"group {item.group}" if item.group else f"row {row}", []).append(row)
+    for row in rows:
+        group = items[row].group
+        units.setdefault(f"group {group}" if group else f"row {row}", []).append(row)
     return list(units.values())
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from mtlcli.data.preparers.base import Item, Preparer, Scan
-from mtlcli.data.preparers.clip_splits import cut
+from mtlcli.data.preparers.clip_splits import cut, refuse_few
 from mtlcli.data.preparers.swimmer_pose import ACTIONS
 from mtlcli.errors import DataError, UsageError
 from mtlcli.io.column import Column
@@ -107,6 +107,13 @@ class Swimmers(Preparer):
             shutil.rmtree(aside, ignore_errors=True)
             raise DataError(f"cannot write {path}: {fault.strerror or fault}") from fault
         return item
+
+    def refuse(self, items: Sequence[Item]) -> None:
+        """See that there is a group for every split.
+
+        :raises UsageError: there are fewer than three to cut.
+        """
+        refuse_few(items)
 
     def split(self, items: Sequence[Item], seed: int) -> list[str]:
         """80/10/10; of every identity and action the same share."""

@@ -31,6 +31,15 @@ def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     return stream.getvalue()
 
 
+def _fault(path: str | Path) -> str | None:
+    """Why a picture cannot be used; None when it decodes whole."""
+    try:
+        decode.read_rgb(path)
+    except DataError as fault:
+        return fault.what
+    return None
+
+
 def by_pillow(data: bytes, monkeypatch: pytest.MonkeyPatch, min_size: int | None) -> np.ndarray:
     with monkeypatch.context() as patch:
         patch.setattr(decode, "_simplejpeg", lambda: None)
@@ -149,10 +158,18 @@ def test_exif_orientation_is_applied(orientation: int, kind: str) -> None:
     assert decode.read_reduced(data, upright=False)[0].shape == stored.shape
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", range(10))
+def test_every_orientation_that_is_applied_is_told(orientation: int, kind: str) -> None:
+    data = encoded(Image.fromarray(smooth()), kind, exif=exif(orientation))
+    assert decode.is_turned(data) == (2 <= orientation <= 8)
+
+
 def test_damaged_exif_leaves_the_picture_as_it_lies() -> None:
     data = encoded(Image.fromarray(smooth()), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff broken")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow remarks on it
+        assert not decode.is_turned(data)
         assert decode.read_rgb(data).shape == (40, 60, 3)
 
 
@@ -231,7 +248,7 @@ def test_bad_files_are_named(
     assert fault.value.where == str(path)
     with pytest.raises(DataError, match=reason):
         decode.open_rgb(path)
-    assert decode.check(path) == fault.value.what
+    assert _fault(path) == fault.value.what
 
 
 def test_a_bomb_is_refused_without_python_warnings_too(tmp_path: Path) -> None:
@@ -256,20 +273,20 @@ def test_the_fast_way_has_the_same_limit(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_what_is_no_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
-    assert decode.check(tmp_path / "none.jpg") == "there is no such file"
-    assert decode.check(tmp_path) == "this is not a plain file"
-    assert decode.check(tmp_path / "pipe.jpg") == "this is not a plain file"
-    assert "cannot be read" in str(decode.check("nul\0byte.jpg"))
+    assert _fault(tmp_path / "none.jpg") == "there is no such file"
+    assert _fault(tmp_path) == "this is not a plain file"
+    assert _fault(tmp_path / "pipe.jpg") == "this is not a plain file"
+    assert "cannot be read" in str(_fault("nul\0byte.jpg"))
     (tmp_path / "file.jpg").write_bytes(bytes(10))
-    assert "cannot be read" in str(decode.check(tmp_path / "file.jpg" / "below.jpg"))
+    assert "cannot be read" in str(_fault(tmp_path / "file.jpg" / "below.jpg"))
     monkeypatch.setattr(decode, "MAX_BYTES", 9)
-    assert "10 bytes" in str(decode.check(tmp_path / "file.jpg"))
+    assert "10 bytes" in str(_fault(tmp_path / "file.jpg"))
 
 
 @pytest.mark.parametrize("name", ["Grüße 日本 🙂.jpg", "with space.jpg", "a'b\"c.jpg"])
 def test_any_name_will_do(name: str, tmp_path: Path) -> None:
     Image.fromarray(smooth()).save(tmp_path / name)
-    assert decode.check(tmp_path / name) is None
+    assert _fault(tmp_path / name) is None
     assert decode.read_rgb(str(tmp_path / name)).shape == (40, 60, 3)
 
 

@@ -11,6 +11,8 @@ from PIL import Image
 
 from mtlcli.data import manifest
 from mtlcli.data.preparers.base import Bad, Item
+from mtlcli.data.preparers.csv import Csv
+from mtlcli.data.preparers.swimmers import Swimmers
 from mtlcli.data.preparers.utkface import UtkFace
 from mtlcli.errors import DataError, StoppedError, UsageError
 from mtlcli.io import files
@@ -145,6 +147,42 @@ def test_mostly_bad_pictures_are_an_error_with_the_commonest_reason(
         _run(faces, tmp_path / "made")
     assert caught.value.exit_code == 3
     assert not (tmp_path / "made" / "dataset.toml").exists()
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_mostly_missing_pictures_are_an_error_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dry_run: bool
+) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "0.png")
+    rows = "".join(f"{k // 40}.png,{'mf'[k % 2]}\n" for k in range(100))
+    (tmp_path / "mine.csv").write_text(f"image,sex\n{rows}")
+    monkeypatch.setattr(Csv, "make", lambda *_: pytest.fail("made"))
+    with pytest.raises(DataError, match=r"60 of 100 pictures are missing: there is no such file"):
+        _run(tmp_path / "mine.csv", tmp_path / "made", "csv", dry_run=dry_run)
+
+
+def test_missing_and_broken_pictures_count_together(tmp_path: Path) -> None:
+    for number in range(60):
+        Image.new("RGB", (8, 8)).save(tmp_path / f"{number}.png")
+        if number % 2:
+            (tmp_path / f"{number}.png").write_bytes(b"x")
+    rows = "".join(f"{k}.png,{'mf'[k // 2 % 2]}\n" for k in range(100))
+    (tmp_path / "mine.csv").write_text(f"image,sex\n{rows}")
+    with pytest.raises(DataError, match="70 of 100 pictures are bad"):
+        _run(tmp_path / "mine.csv", tmp_path / "made", "csv")
+
+
+@pytest.mark.parametrize(
+    ("options", "more"), [({"identities": 2, "unseen": "identities"}, {}), ({}, {"limit": 2})]
+)
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_what_cannot_be_split_is_refused_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any],
+    more: dict[str, Any], dry_run: bool,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(Swimmers, "make", lambda *_: pytest.fail("made"))
+    with pytest.raises(UsageError, match="cannot share a group, and there are 2"):
+        _run(None, tmp_path / "made", "swimmers", options=options, dry_run=dry_run, **more)
 
 
 def test_no_usable_row_is_an_error_with_the_reason(tmp_path: Path) -> None:

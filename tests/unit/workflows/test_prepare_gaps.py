@@ -40,6 +40,21 @@ def test_classes_that_never_occur_or_not_in_train() -> None:
     ]
 
 
+def test_attributes_are_looked_at_one_by_one() -> None:
+    columns = {"worn": Column("attributes", ("hat", "tie", "ring", "scarf"))}
+
+    def gaps(*cells: str) -> list[str]:
+        frames = {"train": pd.DataFrame({"worn": cells}), "val": pd.DataFrame({"worn": ["1111"]})}
+        return list(missing_classes(frames, columns))
+
+    assert gaps("0101", "1010", "") == []
+    assert gaps("010?", "110?", "?10?", "") == [
+        "worn: no row of train has ring, scarf",
+        "worn: no row of train lacks tie, scarf",
+    ]
+    assert len(gaps("", "")) == 2
+
+
 def test_a_column_without_a_label() -> None:
     frames = {"train": frame("calm", "glad", "cross", age="")}
     assert list(missing_classes(frames, COLUMNS)) == ["age: not one row has a label"]

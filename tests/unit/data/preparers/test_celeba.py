@@ -1,5 +1,6 @@
 """CelebA: attributes by name, boxes for the photographs alone, official splits."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,20 @@ def test_aligned_faces_have_no_box(root: Path, prepared: Callable[..., Any]) -> 
         "Img/img_align_celeba/000002.jpg,male,no smile,glasses,1110,no",
     ]  # fmt: skip
     assert len(made.lines("test")) == 2  # their boxes do not count here, so 000005 is sound
+
+
+@pytest.mark.parametrize("place", ["Img/img_align_celeba_png", "img_align_celeba_png"])
+def test_the_lists_call_the_pngs_jpg(
+    root: Path, face: Callable[..., Path], prepared: Callable[..., Any], place: str
+) -> None:
+    shutil.rmtree(root / "Img")
+    for name in list(ROWS)[:8]:
+        face((root / place / name).with_suffix(".png"))
+    made = prepared("celeba", root)
+    assert made.lines("train") == [
+        f"{place}/000001.png,female,smile,no glasses,0001",
+        f"{place}/000002.png,male,no smile,glasses,1110",
+    ]
 
 
 def test_without_a_partition_persons_are_kept_together(root: Path) -> None:

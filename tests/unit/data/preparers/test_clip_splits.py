@@ -34,6 +34,18 @@ def test_too_few_groups(groups: int) -> None:
     assert "--unseen clips" in str(caught.value.hint)
 
 
+@pytest.mark.parametrize("people", [2, 3, 5])
+def test_known_training_people_give_val_one(people: int) -> None:
+    rows = [
+        Item(f"{who}/{n}", {"a": "x"}, group=f"{who}", split="train" if who < people else "test")
+        for who in range(people + 2) for n in range(4)
+    ]  # fmt: skip
+    splits = cut(rows, 0)
+    val = {row.group for row, split in zip(rows, splits, strict=True) if split == "val"}
+    assert len(val) == 1
+    assert splits.count("test") == 8 and splits.count("train") == 4 * (people - 1)
+
+
 def test_splits_that_are_known_stay() -> None:
     rows = [Item(f"{s}{n}", {"a": "x"}, group=f"{s}{n}", split=s)
             for s in ("train", "val", "test") for n in range(2)]  # fmt: skip

@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
+from mtlcli.data.preparers.base import Bad, Item
 from mtlcli.data.preparers.csv import Csv
 from mtlcli.errors import DataError, UsageError
 
@@ -33,7 +35,7 @@ def test_rows_become_items(tmp_path: Path) -> None:
         "file_name,gender,age,split,face_x0,face_y0,face_x1,face_y1,subject\n"
         "a.jpg,f,30,valid,1,2,11,22,s1\nb.jpg,m,-1,,-1,-1,-1,-1,\n"
     )
-    first, second = Csv(_csv(tmp_path, text), tmp_path).scan().items
+    first, second = Csv(_csv(tmp_path, text), tmp_path, labels="gender,age").scan().items
     assert (first.image, first.labels) == ("a.jpg", {"gender": "f", "age": "30"})
     assert (first.box, first.group, first.split) == ((1, 2, 11, 22), "s1", "val")
     assert (second.labels["age"], second.box, second.group, second.split) == ("", None, "", "")
@@ -65,6 +67,53 @@ def test_a_missing_picture_is_bad_and_no_picture_at_all_is_an_error(tmp_path: Pa
     assert [one.image for one in scan.bad] == ["b.jpg"]
     with pytest.raises(DataError, match=r"line 2, column 'image'\n.*--images DIR"):
         Csv(_csv(tmp_path / "none", TEXT, ()), tmp_path).scan()
+
+
+@pytest.mark.parametrize("name", ["x" * 400 + ".jpg", "nul\0.jpg"])
+def test_a_name_that_cannot_be_one_is_bad(tmp_path: Path, name: str) -> None:
+    scan = Csv(_csv(tmp_path, f"{TEXT}{name},f,3\n"), tmp_path).scan()
+    assert [(one.image, one.reason) for one in scan.bad] == [(name, "there is no such file")]
+
+
+def test_faces_of_one_photograph_stay_together(tmp_path: Path) -> None:
+    names = [f"p{k}.jpg" for k in range(40)]
+    rows = "".join(
+        f"{name},{'fm'[k % 2]},{face},0,{face + 9},9\n"
+        for k, name in enumerate(names) for face in range(3)
+    )  # fmt: skip
+    made = Csv(_csv(tmp_path, f"image,gender,x0,y0,x1,y1\n{rows}", tuple(names)), tmp_path)
+    items = made.scan().items
+    splits = made.split(items, 0)
+    sides = {(item.image, split) for item, split in zip(items, splits, strict=True)}
+    assert len(sides) == 40 and set(splits) == {"train", "val", "test"}
+
+
+def test_a_group_of_its_own_goes_before_the_picture(tmp_path: Path) -> None:
+    rows = "a.jpg,f,\n./a.jpg,m,s1\nb.jpg,f,\nc.jpg,f,\nsub/../c.jpg,m,\na.jpg,m,s2\n"
+    path = _csv(tmp_path, f"image,gender,group\n{rows}", ("a.jpg", "b.jpg", "c.jpg", "sub/d.jpg"))
+    found = [item.group for item in Csv(path, tmp_path).scan().items]
+    assert found[1:] == ["s1", "", "c.jpg", "c.jpg", "s2"]
+    assert found[0] in ("s1", "s2")
+
+
+def test_splits_of_the_csv_that_share_a_group_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = "a.jpg,f,train,s1\nb.jpg,m,test,s1\na.jpg,f,train,s2\nb.jpg,m,,s2\n"
+    _made(_csv(tmp_path, f"image,gender,split,group\n{rows}"))
+    told = " ".join(capsys.readouterr().err.split())
+    assert "one group stands in several splits, such as s1 (test, train)" in told
+    assert "s2" not in told
+
+
+def test_a_box_beside_its_picture_is_bad(tmp_path: Path) -> None:
+    rows = "a.png,f,5,5,9,9\na.png,m,500,500,600,600\n"
+    path = _csv(tmp_path, f"image,gender,x0,y0,x1,y1\n{rows}", ())
+    Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
+    made = Csv(path, tmp_path)
+    good, bad = map(made.make, made.scan().items)
+    assert isinstance(good, Item) and isinstance(bad, Bad)
+    assert "outside the picture: 500,500,600,600 of 64 x 64" in bad.reason
 
 
 def test_labels_and_kinds_can_be_given(tmp_path: Path) -> None:

@@ -30,6 +30,13 @@ def _labels(
         ("age", ["130", "0.5"], Column("regression", low=0.5, high=130), ["130", "0.5"]),
         ("yaw", ["-1", "0.5", "-12.25"], Column("regression", low=-12.25, high=0.5),
          ["-1", "0.5", "-12.25"]),
+        ("Smiling", ["-1", "1", "-1.0", ""], Column("classification", ("-1", "1")),
+         ["-1", "1", "-1", ""]),
+        ("glasses", ["none", "sun", "NULL", "nan", ""],
+         Column("classification", ("NULL", "none", "sun")), ["none", "sun", "NULL", "", ""]),
+        ("stars", ["none", "3", "4"], Column("classification", ("3", "4")), ["", "3", "4"]),
+        ("age", ["(25, 32)", "None", "8"], Column("age", low=8, high=29, unit="years"),
+         ["28.5", "", "8"]),
         ("score", [str(k) for k in range(25)], Column("regression", low=0, high=24),
          [str(k) for k in range(25)]),
     ],
@@ -57,6 +64,30 @@ def test_columns_that_are_no_labels_are_passed_over(tmp_path: Path) -> None:
     table = csv_table.read(tmp_path / "t.csv")
     assert list(csv_labels.find(table, {"image", "group"}, {})) == ["gender"]
     assert set(csv_labels.find(table, {"image", "group"}, {"id": "regression"})) == {"id", "gender"}
+
+
+@pytest.mark.parametrize("cells", [["7", "-1", "7.0"], ["none", "", "-1"]])
+def test_a_task_of_one_class_is_no_task(tmp_path: Path, cells: list[str]) -> None:
+    with pytest.raises(DataError, match="fewer than two classes of stars"):
+        _labels(tmp_path, "stars", cells, "classification")
+    table = csv_table.read(tmp_path / "t.csv")
+    assert csv_labels.find(table, {"image"}, {}) == {}
+
+
+def test_classes_that_look_like_missing_labels_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    signed = {
+        name: _labels(tmp_path, name, ["-1", "1"]) for name in ("Bald", "Male", "Smiling", "Young")
+    }
+    worn = _labels(tmp_path, "glasses", ["none", "sun"])
+    plain = _labels(tmp_path, "smile", ["0", "1", "-1"])
+    csv_labels.tell_doubtful({"smile": plain})
+    assert capsys.readouterr().err == ""
+    csv_labels.tell_doubtful({**signed, "glasses": worn})
+    told = " ".join(capsys.readouterr().err.split())
+    assert "Bald, Male, Smiling and 1 more: there are 1 and -1 and no 0, so -1 is a class" in told
+    assert "glasses: 'none' is a class" in told
 
 
 def test_kinds_are_parsed() -> None:

@@ -5,10 +5,9 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from PIL import Image
 
 from mtlcli.data.preparers.base import Bad, Item, Scan
-from mtlcli.data.preparers.faces import Faces, Index, misplaced
+from mtlcli.data.preparers.faces import Faces, Index
 from mtlcli.errors import DataError
 from mtlcli.io.column import Column
 
@@ -53,20 +52,6 @@ def test_without_raw_files_it_says_what_is_needed(tmp_path: Path, root: str | No
     assert "mtl prepare few --root DIR" in str(refused.value)
 
 
-@pytest.mark.parametrize(
-    ("box", "reason"),
-    [
-        ((0, 0, 10, 10), ""), ((-5, -5, 3, 3), ""), ((5, 5, 99, 99), ""),
-        ((5, 5, 5, 9), "empty"), ((5, 9, 8, 5), "empty"),
-        ((-9, 0, 0, 5), "outside"), ((10, 0, 12, 5), "outside"), ((0, 10, 5, 12), "outside"),
-    ],
-)  # fmt: skip
-def test_a_box_must_show_something(box: tuple[int, int, int, int], reason: str) -> None:
-    found = misplaced(box, 10, 10)
-    assert reason in found
-    assert bool(reason) == bool(found)
-
-
 def test_pictures_are_decoded_and_boxes_held_against_them(
     tmp_path: Path, face: Callable[..., Path]
 ) -> None:
@@ -85,18 +70,6 @@ def test_pictures_are_decoded_and_boxes_held_against_them(
         outcome = made.make(item)
         assert isinstance(outcome, Bad)
         assert word in outcome.reason
-
-
-def test_a_picture_stored_on_its_side_cannot_have_a_box(tmp_path: Path) -> None:
-    picture = Image.new("RGB", (40, 20), "red")
-    exif = picture.getexif()
-    exif[0x0112] = 6
-    picture.save(tmp_path / "turned.jpg", exif=exif)
-    made = Few(tmp_path, tmp_path)
-    assert isinstance(made.make(Item("turned.jpg", {})), Item)
-    outcome = made.make(Item("turned.jpg", {}, (0, 0, 9, 9)))
-    assert isinstance(outcome, Bad)
-    assert "on its side" in outcome.reason
 
 
 def test_a_name_that_occurs_twice_is_told_apart_by_folders_or_not_at_all(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from mtlcli.data import manifest
 from mtlcli.data.preparers import emotions
 from mtlcli.data.preparers.raf import Raf, parse_line
-from mtlcli.errors import DataError
+from mtlcli.errors import DataError, UsageError
 
 LINES = [
     *(f"train_{n:05d}.jpg {n % 7 + 1}" for n in range(30)), "test_0001.jpg 4", "test_0002.jpg 7",
@@ -80,6 +80,14 @@ def test_a_folder_per_class(
     assert made.lines("test") == [f"test/{n}/ä0.jpg,{emotions.RAF[n - 1]}" for n in range(1, 8)]
     assert len(made.lines("train")) + len(made.lines("val")) == 21
     assert made.bad()["test/8/ä0.jpg"] == "no class is called so: 8"
+
+
+def test_folders_of_classes_hold_no_photographs(tmp_path: Path, face: Callable[..., Path]) -> None:
+    with pytest.raises(DataError, match="whdeng"):
+        Raf(tmp_path, tmp_path, pictures="original").scan()
+    face(tmp_path / "train" / "1" / "a.jpg")
+    with pytest.raises(UsageError, match="--pictures original"):
+        Raf(tmp_path, tmp_path, pictures="original").scan()
 
 
 def test_missing_files(root: Path, tmp_path: Path) -> None:

@@ -59,6 +59,15 @@ def test_val_can_be_kept_for_the_end(root: Path, face: Callable[..., Path]) -> N
     assert where["test"] == {"Bee"}
 
 
+def test_archives_unpacked_beside_each_other(tmp_path: Path, face: Callable[..., Path]) -> None:
+    for folder in ("Train_Aligned_Faces", "Val_Aligned_Faces_new", "Test_Aligned_Faces"):
+        face(tmp_path / folder / "Angry" / "Bee_000120000_00000001.png")
+    items = Sfew(tmp_path, tmp_path).scan().items
+    assert [(Path(item.image).parts[0], item.split, item.group) for item in items] == [
+        ("Train_Aligned_Faces", "train", "Bee"), ("Val_Aligned_Faces_new", "val", "Bee"),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("faces", "folder"),
     [("auto", "Train_Aligned_Faces"), ("aligned", "Train_Aligned_Faces"), ("frames", "Train")],

@@ -64,6 +64,30 @@ def test_known_splits_are_kept_and_pull_their_group_along() -> None:
     assert assign(items * 3, 0) == ["test"] * 6
 
 
+def test_one_row_without_a_split_leaves_val_to_be_cut() -> None:
+    items = [Item(str(k), {}, split="train" if k < 100 else "test") for k in range(120)]
+    splits = assign([*items, Item("new", {})], 0)
+    assert splits.count("val") >= 10
+    assert splits[100:120] == ["test"] * 20
+    assert "test" not in splits[:100]
+
+
+@pytest.mark.parametrize("known", ["train", ""])
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_val_gets_one_where_there_are_two(count: int, known: str) -> None:
+    items = [Item(str(k), {"label": "ab"[k == 1]}, split=known) for k in range(count)]
+    splits = assign(items, 0, "label")
+    assert splits.count("val") == (count > 1) and "train" in splits
+    assert count < 3 or splits[1] == "train"  # the only b
+
+
+def test_the_smallest_group_is_spared_for_val() -> None:
+    items = [Item(f"{g}{k}", {}, group=g, split="train") for g, n in (("a", 5), ("b", 2), ("c", 9))
+             for k in range(n)]  # fmt: skip
+    splits = assign(items, 0)
+    assert {i.group for i, s in zip(items, splits, strict=True) if s == "val"} == {"b"}
+
+
 def test_val_is_cut_out_of_train_where_the_data_have_none() -> None:
     items = [Item(str(k), {}, split="train" if k < 100 else "test") for k in range(120)]
     splits = assign(items, 0)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mtlcli.data import clips
+from mtlcli.data.preparers.picture_check import fault
 from mtlcli.data.preparers.swimmers import Swimmers
 from mtlcli.errors import DataError, UsageError
 
@@ -29,7 +29,7 @@ def test_a_clip_is_made_whole_and_again_the_same(tmp_path: Path) -> None:
     (folder / "001.jpg").write_bytes(b"damaged")
     made.make(item)
     assert len(first) == 3 and bytes_of(folder) == first
-    assert clips.check(folder) is None
+    assert fault(folder, None) == ""
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 
