@@ -42,16 +42,10 @@ def agreed(task: str, source: str, choice: ClassChoice, having: Sequence[Dataset
     if choice == "common":
         names = [name for name in names if all(name in c.classes for c in columns)]
         _require_two(task, names, having)
-    made = replace(first, classes=tuple(names), mirror=(), **_range(columns))
+    low = min((c.low for c in columns if c.low is not None), default=None)
+    high = max((c.high for c in columns if c.high is not None), default=None)
+    made = replace(first, classes=tuple(names), mirror=(), low=low, high=high)
     return _mirrored_alike(task, made, columns)
-
-
-def _range(columns: Sequence[Column]) -> dict[str, float | None]:
-    """From the lowest to the highest value that can occur in any of them."""
-    return {
-        "low": min((c.low for c in columns if c.low is not None), default=None),
-        "high": max((c.high for c in columns if c.high is not None), default=None),
-    }
 
 
 def _compare(task: str, source: str, one: Dataset, two: Dataset, *, strict: bool) -> None:
