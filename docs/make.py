@@ -82,6 +82,7 @@ def recipe_page() -> tuple[Path, str]:
         "": schema.Recipe, "[tasks.NAME]": schema.TaskSpec, "[input]": schema.InputSpec,
         "[augment]": schema.AugmentSpec, "[model]": schema.ModelSpec, "[train]": schema.TrainSpec,
         "[batches]": schema.BatchesSpec, "[unlabelled]": schema.UnlabelledSpec,
+        "[unlabelled.strong]": schema.StrongSpec,
     }  # fmt: skip
     lines = ["# Keys of a recipe", "", "Made by `python docs/make.py` from the schema."]
     for title, model in sections.items():
@@ -90,7 +91,8 @@ def recipe_page() -> tuple[Path, str]:
         for key, field in model.model_fields.items():
             if field.description:
                 kind, default = _type(field.annotation), _default(field.default)
-                lines.append(f"| `{key}` | {kind} | {default} | {field.description} |")
+                meaning = " ".join(field.description.split())  # a row of a table is one line
+                lines.append(f"| `{key}` | {kind} | {default} | {meaning} |")
     return HERE / "recipe-keys.md", "\n".join(lines) + "\n"
 
 

@@ -16,6 +16,9 @@ from mtlcli.commands.options import (
     Whole,
     examples,
 )
+from mtlcli.errors import UsageError
+
+_BATCH = 16
 
 Sources = Annotated[
     list[str] | None,
@@ -66,7 +69,13 @@ Seconds = Annotated[
     float, typer.Option("--seconds", min=0, help="End a video after so many; 0: at its end.")
 ]
 Batch = Annotated[
-    int, typer.Option("--batch", min=1, help="Faces in one pass through the network.")
+    int | None,
+    typer.Option(
+        "--batch",
+        metavar="N",
+        min=1,
+        help=f"Faces in one pass through the network. [default: {_BATCH}]",
+    ),
 ]
 
 
@@ -95,7 +104,7 @@ def predict(
     tile: Tile = None,
     no_image: NoImage = False,
     detector: Detector = None,
-    batch: Batch = 16,
+    batch: Batch = None,
     camera: Camera = None,
     every: Every = 1,
     memory: Memory = 0.8,
@@ -111,6 +120,7 @@ def predict(
     checkpoint = model_for(model, sources or [])
     watched = film_of(checkpoint, sources or [], camera)
     if watched is not None:
+        _refuse_for_films(csv=csv, crops=crops, npz=npz, tile=tile, batch=batch)
         from mtlcli.workflows import predict_video
 
         predict_video.watch(
@@ -127,6 +137,16 @@ def predict(
     wishes = workflow.Wishes(
         out=out, whole=whole, image=not no_image, crops=crops, npz=npz, tile=tile,
         csv=csv, jsonl=jsonl,
-        detector=detector, batch=batch, device=device,
+        detector=detector, batch=_BATCH if batch is None else batch, device=device,
     )  # fmt: skip
     workflow.close(workflow.predict(found, checkpoint, wishes))
+
+
+def _refuse_for_films(**options: object) -> None:
+    """A film has its own outputs, and is looked at frame by frame."""
+    for name, value in options.items():
+        if value is not None and value is not False:
+            raise UsageError(
+                f"--{name} is for photographs, and a video or a camera is watched",
+                hint=f"leave out --{name}; --jsonl FILE writes all that is seen of every frame",
+            )

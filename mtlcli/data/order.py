@@ -117,6 +117,8 @@ class Joint(Order):
 class Alternating(Order):
     """Every batch comes from one dataset; they take turns.
 
+    A dataset with fewer rows than a batch fills it with those of its next passes.
+
     :param turn: ``batch``: after every batch, as evenly as their shares allow; ``epoch``: once an
         epoch, all batches of one dataset before those of the next.
     """
@@ -141,8 +143,8 @@ class Alternating(Order):
     def batch(self, epoch: int, step: int) -> np.ndarray:
         dataset = int(self.whose[step])
         served = epoch * self.counts[dataset] + int(self.place[step])
-        count = min(self.size, self.streams.sizes[dataset])
-        return self.streams.take(dataset, served * count, count)
+        # full even where the dataset is smaller: each rank must find rows in each step
+        return self.streams.take(dataset, served * self.size, self.size)
 
 
 def shares(sizes: Sequence[int], share: Share) -> np.ndarray:

@@ -12,7 +12,7 @@ from mtlcli.data.video import Frame, require
 from mtlcli.errors import DataError, MissingError
 
 if TYPE_CHECKING:
-    from av.container import OutputContainer
+    from av.container import InputContainer, OutputContainer
     from av.video.stream import VideoStream
 
 _CODECS = ("libx264", "mpeg4")  # the second is in every build
@@ -51,15 +51,32 @@ class Writer:
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels[:height, :width]))
             self._container.mux(self._stream.encode(frame))
         except (av.FFmpegError, OSError) as fault:
-            raise DataError(f"the video cannot be written: {fault}", where=self.path) from fault
+            raise self._unwritten(fault) from fault
 
     def close(self) -> None:
-        """End the file and put it in place; without a frame there is none."""
-        if self._container is None or self._stream is None:
+        """End the file and put it in place; without a frame there is none.
+
+        :raises DataError: the file cannot be ended; nothing is left of it.
+        """
+        import av
+
+        container, self._container = self._container, None
+        if container is None or self._stream is None:
             return
-        self._container.mux(self._stream.encode(None))
-        self._container.close()
-        self._aside.replace(self.path)
+        try:
+            with container:  # closes it in any case
+                container.mux(self._stream.encode(None))
+            self._aside.replace(self.path)
+        except (av.FFmpegError, OSError) as fault:
+            self._aside.unlink(missing_ok=True)
+            raise self._unwritten(fault) from fault
+
+    def _unwritten(self, fault: Exception) -> DataError:
+        return DataError(
+            f"the video cannot be written: {fault}",
+            where=self.path,
+            hint="see that there is room on the disk, or choose another folder with --out",
+        )
 
     def _open(self, height: int, width: int) -> None:
         import av
@@ -82,9 +99,10 @@ def rate_of(path: Path) -> float:
 
 
 def filmed(camera: int) -> Iterator[Frame]:
-    """What a camera sees, frame by frame, until the caller stops.
+    """What a camera sees, frame by frame, until the caller stops; its first frame is at 0 seconds.
 
     :raises MissingError: there is no such camera, or PyAV is not installed.
+    :raises DataError: it is there no more.
     """
     require()
     import av
@@ -98,6 +116,20 @@ def filmed(camera: int) -> Iterator[Frame]:
             f"there is no camera {camera} that can be read ({place}: {fault})",
             hint="see that it is plugged in and no other program uses it; cameras count from 0",
         ) from None
-    with container:
-        for index, frame in enumerate(container.decode(video=0)):
-            yield Frame(index, frame.time or 0.0, frame.to_ndarray(format="rgb24"))
+    try:
+        with container:
+            yield from _live(container)
+    except (av.FFmpegError, OSError) as fault:
+        raise DataError(
+            f"camera {camera} can be read no more ({place}: {fault})",
+            hint="see that it is plugged in; a film holds what was seen until then",
+        ) from fault
+
+
+def _live(container: "InputContainer") -> Iterator[Frame]:
+    """The frames of a camera, whose clock may have run for long when the first one comes."""
+    first: float | None = None
+    for index, frame in enumerate(container.decode(video=0)):
+        now = frame.time or 0.0
+        first = now if first is None else first
+        yield Frame(index, now - first, frame.to_ndarray(format="rgb24"))

@@ -76,6 +76,12 @@ class Column:
         swap = {a: b for pair in self.mirror for a, b in (pair, pair[::-1])}
         return [swap.get(cell, cell) for cell in cells]
 
+    def years(self, low: int | None = None, high: int | None = None) -> tuple[int, int]:
+        """The first and the last year of ages: as given, else the column's, else 1 and 100."""
+        first = self.low if low is None else low
+        last = self.high if high is None else high
+        return int(1 if first is None else first), int(100 if last is None else last)
+
     def plain(self) -> dict[str, Any]:
         """As plain values, without what is not set."""
         return {k: v for k, v in asdict(self).items() if v not in (None, "", ())}

@@ -71,14 +71,28 @@ class AugmentSpec(Strict):
             raise ValueError("the lowest comes first")
         return scale
 
+    def fault(self, *, parts: bool) -> str:
+        """What is asked for and never done, or nothing.
+
+        :param parts: whether parts of the picture are seen (``input.crop``), or its whole.
+        """
+        defaults = {name: field.default for name, field in type(self).model_fields.items()}
+        if parts and (self.scale, self.shift) != (defaults["scale"], defaults["shift"]):
+            return "with input.crop, resize takes the place of scale and shift"
+        if not parts and self.resize != defaults["resize"]:
+            return "resize needs input.crop; without it, scale changes the view"
+        return ""
+
 
 class StrongSpec(AugmentSpec):
     """The second view of a picture that completions such as ``fixmatch`` learn from."""
 
+    flip: Fraction = 0.5
+    """Never drawn: it is a mirror image where the first view is one (``augment.flip``)."""
     scale: tuple[Positive, Positive] = (0.6, 1.0)
-    """Side of the view relative to the whole, lowest and highest."""
+    """Side of the view relative to the whole, lowest and highest; without ``input.crop``."""
     shift: Fraction = 0.125
-    """Largest shift of the view, in parts of its side."""
+    """Largest shift of the view, in parts of its side; without ``input.crop``."""
     brightness: Fraction = 0.5
     """Largest relative change."""
     contrast: Fraction = 0.5
@@ -89,3 +103,12 @@ class StrongSpec(AugmentSpec):
     """Probability of a grayscale picture."""
     erase: Fraction = 0.5
     """Probability of erasing a rectangle."""
+
+    @field_validator("flip")
+    @classmethod
+    def _as_the_first_view(cls, flip: float) -> float:
+        if flip != cls.model_fields["flip"].default:  # which every saved recipe has
+            raise ValueError(
+                "cannot be set: the second view is mirrored where the first is; set augment.flip"
+            )
+        return flip

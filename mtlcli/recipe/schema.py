@@ -15,6 +15,7 @@ from mtlcli.recipe.parts import as_part as as_part
 from mtlcli.recipe.parts import as_parts as as_parts
 from mtlcli.recipe.pictures import AugmentSpec as AugmentSpec
 from mtlcli.recipe.pictures import InputSpec as InputSpec
+from mtlcli.recipe.pictures import StrongSpec as StrongSpec
 from mtlcli.recipe.tables import Strict, Table
 from mtlcli.recipe.training import BatchesSpec as BatchesSpec
 from mtlcli.recipe.training import TrainSpec as TrainSpec
@@ -71,6 +72,14 @@ class ModelSpec(Strict):
     """The layer by which the backbones exchange features after each stage."""
 
 
+def _refuse_idle(changes: AugmentSpec, info: ValidationInfo, whose: str = "") -> None:
+    """Refuse changes of pictures that would never be made."""
+    look: InputSpec = info.data.get("input", InputSpec())  # left out where it is itself wrong
+    fault = changes.fault(parts=look.crop is not None)
+    if fault:
+        raise ValueError(whose + fault)
+
+
 class Recipe(Strict):
     """Everything about one experiment."""
 
@@ -109,14 +118,16 @@ class Recipe(Strict):
     @field_validator("augment")
     @classmethod
     def _of_parts_or_wholes(cls, augment: AugmentSpec, info: ValidationInfo) -> AugmentSpec:
-        look: InputSpec = info.data.get("input", InputSpec())  # left out where it is itself wrong
-        parts = look.crop is not None
-        whole = augment.scale == (1.0, 1.0) and augment.shift == 0
-        if parts and not whole:
-            raise ValueError("with input.crop, resize takes the place of scale and shift")
-        if not parts and augment.resize != (1.0, 1.0):
-            raise ValueError("resize needs input.crop; without it, scale changes the view")
+        _refuse_idle(augment, info)
         return augment
+
+    @field_validator("unlabelled")
+    @classmethod
+    def _strong_of_parts_or_wholes(
+        cls, unlabelled: UnlabelledSpec, info: ValidationInfo
+    ) -> UnlabelledSpec:
+        _refuse_idle(unlabelled.strong, info, "strong: ")
+        return unlabelled
 
     @field_validator("tasks")
     @classmethod

@@ -1,6 +1,7 @@
 """What can be known about a recipe's data without torch: before downloads, before hours."""
 
 import csv
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from mtlcli.errors import DataError, UsageError
 from mtlcli.io.column import Column
 from mtlcli.recipe.load import from_plain
 from mtlcli.recipe.schema import PARTS, Recipe
-from mtlcli.workflows import unfit, unlabelled_checks
+from mtlcli.workflows import ages_outside, unfit, unlabelled_checks
 from mtlcli.workflows.class_lists import agreed
 
 #: a column NAME_hidden holds labels of task NAME that are compared with and never learnt from.
@@ -115,8 +116,9 @@ def check(recipe: Recipe, splits: tuple[str, ...] = ("train", "val")) -> Ready:
     for dataset in datasets:
         for split in splits:
             found = _check_split(dataset, split, tasks, recipe.input.frames)
+            ages_outside.warn(tasks, dataset.csv(split), found)
             for source in found if split == "train" else ():
-                seen[source] |= found[source]
+                seen[source] |= found[source].keys()
     if "train" in splits:
         _warn_of_missing_classes(tasks, seen)
         tasks = [_with_identities(task, seen[task.source]) for task in tasks]
@@ -198,17 +200,17 @@ def _with_identities(task: TaskPlan, seen: set[str]) -> TaskPlan:
 
 def _check_split(
     dataset: Dataset, split: str, tasks: list[TaskPlan], frames: int
-) -> dict[str, set[str]]:
+) -> dict[str, Counter[str]]:
     """See that the split is whole.
 
-    :returns: label column → the different labels in its cells.
+    :returns: label column → the labels in its cells, and in how many.
     """
     path = dataset.csv(split)
     if not path.is_file():
         raise DataError(f"dataset {dataset.name!r} has no split {split!r}", where=path)
     images = []
     labels: dict[str, list[str]] = {t.source: [] for t in tasks if t.column.dense}
-    seen: dict[str, set[str]] = {t.source: set() for t in tasks if not t.column.dense}
+    seen: dict[str, Counter[str]] = {t.source: Counter() for t in tasks if not t.column.dense}
     for number, row in enumerate(_rows(path)):
         if number == 0:
             _check_header(path, list(row), dataset, tasks)
@@ -216,7 +218,7 @@ def _check_split(
         for column, cells in labels.items():
             cells += filter(None, [row.get(column)])
         for column, known in seen.items():
-            known.add(row.get(column) or "")
+            known[row.get(column) or ""] += 1
     if not images:
         raise DataError(f"the {split} split is empty", where=path)
     _check_clips(dataset, images, path, frames)

@@ -1,4 +1,4 @@
-"""One task over several datasets: which classes it has, and which of their cells it is taught.
+"""One task over several datasets: its classes and range, and which of their cells it is taught.
 
 Cells hold names, so another order of the same names is no difference; another set of names is one,
 and only the recipe can say what is meant by it (``tasks.NAME.classes``).
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 def agreed(task: str, source: str, choice: ClassChoice, having: Sequence[Dataset]) -> Column:
     """The column of a task over all datasets that have it, in the order of the first.
 
+    Its range is that of all of them together.
+
     :param having: the datasets with the column ``source``; one at least.
     :param choice: what is meant where the classes differ: ``same`` refuses, ``union`` takes all,
         ``common`` those that every dataset has.
@@ -40,7 +42,10 @@ def agreed(task: str, source: str, choice: ClassChoice, having: Sequence[Dataset
     if choice == "common":
         names = [name for name in names if all(name in c.classes for c in columns)]
         _require_two(task, names, having)
-    return _mirrored_alike(task, replace(first, classes=tuple(names), mirror=()), columns)
+    low = min((c.low for c in columns if c.low is not None), default=None)
+    high = max((c.high for c in columns if c.high is not None), default=None)
+    made = replace(first, classes=tuple(names), mirror=(), low=low, high=high)
+    return _mirrored_alike(task, made, columns)
 
 
 def _compare(task: str, source: str, one: Dataset, two: Dataset, *, strict: bool) -> None:

@@ -19,7 +19,7 @@ from mtlcli.io.run_dir import find_checkpoint
 from mtlcli.models.base import MultiTaskNet
 from mtlcli.recipe.schema import PARTS, Recipe
 from mtlcli.tasks.base import ImageTask, Task
-from mtlcli.workflows import build
+from mtlcli.workflows import build, taught
 from mtlcli.workflows.checks import HIDDEN, Ready
 
 
@@ -80,12 +80,14 @@ def hidden_labels(ready: Ready, tasks: Mapping[str, Task]) -> dict[str, tuple[Te
     """Labels that are there to be compared with alone: those of columns ``NAME_hidden``.
 
     :returns: task → labels ``[N]`` and where they are known ``[N] bool``.
+    :raises DataError: a label cannot be read.
     """
-    frames = [dataset.read("train") for dataset in ready.datasets]
+    frames = taught.read(ready, "train")
     found = {}
     for plan in ready.tasks:
         task, column = tasks[plan.name], plan.source + HIDDEN
         if isinstance(task, ImageTask) and any(column in frame.columns for frame in frames):
-            labels = label_arrays(frames, column, task.encode)
+            with taught.named(ready, "train"):
+                labels = label_arrays(frames, column, task.encode)
             found[plan.name] = torch.from_numpy(labels.values), torch.from_numpy(labels.present)
     return found

@@ -1,9 +1,10 @@
 """What a recipe's completion and batches need, seen before torch is imported."""
 
+import math
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
-from mtlcli import registry
+from mtlcli import console, registry
 from mtlcli.errors import UsageError
 from mtlcli.io import checkpoint
 from mtlcli.io.run_dir import find_checkpoint
@@ -17,6 +18,8 @@ class Planned(Protocol):
     def name(self) -> str: ...
     @property
     def kind(self) -> str: ...
+    @property
+    def options(self) -> dict[str, Any]: ...
 
 
 def check(recipe: Recipe, tasks: Sequence[Planned], datasets: int) -> None:
@@ -41,6 +44,7 @@ def check(recipe: Recipe, tasks: Sequence[Planned], datasets: int) -> None:
         return
     for task in tasks:
         _refuse_unfit_kind(name, task)
+        _warn_of_unreachable(recipe, task)
     _refuse_unfit_teacher(recipe, [task.name for task in tasks])
 
 
@@ -56,6 +60,34 @@ def _refuse_unfit_kind(name: str, task: Planned) -> None:
             f"completion = {name!r} reads classes, and the task {task.name!r} predicts a number",
             hint='set completion = "distill" or "none"',
         )
+
+
+def _warn_of_unreachable(recipe: Recipe, task: Planned) -> None:
+    """A completion with a threshold that not even a perfect answer for an age can reach."""
+    if task.kind != "age":
+        return
+    completion, given = recipe.completion, task.options
+    threshold = _option("completion", completion.name, completion.options, "threshold") or 0.0
+    surest = _surest_year(_option("task kind", "age", given, "spread"))
+    if surest < threshold:
+        console.warn(
+            f"task {task.name!r} will hardly be completed: completion = {completion.name!r} asks "
+            f"for a probability of {threshold:g}, and a perfect answer gives {surest:.2f} to the "
+            "right year. Completions without a threshold take ages: softmatch or freematch"
+        )
+
+
+def _option(kind: str, name: str, given: dict[str, Any], option: str) -> Any:
+    """The value of a part's option, or None where the part has no such option."""
+    defaults = {known.name: known.default for known in registry.options(kind, name)}
+    return given.get(option, defaults.get(option))
+
+
+def _surest_year(spread: float) -> float:
+    """The largest probability in the label distribution of an age: a normal over whole years."""
+    if spread == 0:
+        return 1.0
+    return 1 / sum(math.exp(-(year**2) / (2 * spread**2)) for year in range(-100, 101))
 
 
 def _refuse_unfit_teacher(recipe: Recipe, tasks: list[str]) -> None:

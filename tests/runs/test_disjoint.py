@@ -178,6 +178,23 @@ def test_what_does_not_fit_is_said_before_training(
         checks.check(load.from_plain(values))
 
 
+@pytest.mark.parametrize(("completion", "spread", "warned"), [
+    ("fixmatch", 2.0, True),
+    ("fixmatch", 0.0, False),
+    ({"name": "fixmatch", "threshold": 0.15}, 2.0, False),
+    ({"name": "pseudo", "threshold": 0.9}, 2.0, True),
+    ("pseudo", 2.0, False),
+    ("softmatch", 2.0, False),
+])  # fmt: skip
+def test_a_threshold_that_no_age_can_reach_is_said_before_training(
+    disjoint: Run, capfd: pytest.CaptureFixture[str], completion: Any, spread: float, warned: bool
+) -> None:
+    checks.check(load.from_plain(disjoint(completion=completion, tasks__age__spread=spread)))
+    said = capfd.readouterr().err
+    assert ("'age' will hardly be completed" in said) == warned
+    assert ("0.20" in said and "softmatch or freematch" in said) == warned
+
+
 def test_teachers_for_other_tasks_are_refused(disjoint: Run, parents: dict[str, Path]) -> None:
     values = disjoint(completion="distill", unlabelled__teacher=[str(parents["gender"])])
     with pytest.raises(UsageError, match="answer for gender"):

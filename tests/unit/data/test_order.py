@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mtlcli.data.loader import Plan
 from mtlcli.data.order import Alternating, Joint, Plain, Streams, divide, shares
 from mtlcli.errors import UsageError
 
@@ -104,3 +105,26 @@ def test_shares_go_from_proportional_to_equal() -> None:
 def test_a_batch_smaller_than_the_number_of_datasets_is_refused() -> None:
     with pytest.raises(UsageError, match="cannot hold rows of 3 datasets"):
         Joint([5, 5, 5], 2, 0, "equal")
+
+
+@pytest.mark.parametrize("way", ["plain", "joint", "batch", "epoch"])
+@given(sizes=SIZES, share=SHARES, batch=st.integers(4, 12), ranks=st.integers(1, 4))
+def test_every_rank_has_rows_in_every_step(way, sizes, share, batch, ranks) -> None:
+    """Ranks that skip a step would wait for each other for ever."""
+    if way == "plain":
+        order = Plain(sum(sizes), batch, 0, ranks)
+    elif way == "joint":
+        order = Joint(sizes, batch, 0, share)
+    else:
+        order = Alternating(sizes, batch, 0, share, way)
+    dealt = [[rows for _, rows in Plan(order, rank, ranks)] for rank in range(ranks)]
+    assert {len(steps) for steps in dealt} == {order.steps}
+    assert all(len(rows) for steps in dealt for rows in steps)
+
+
+def test_a_dataset_smaller_than_a_batch_fills_it_with_its_next_pass() -> None:
+    order = Alternating([3, 40], 8, 0, "proportional", "batch")
+    batches = [order.batch(0, step) for step in range(order.steps)]
+    small = np.concatenate([rows for rows in batches if rows[0] < 3])
+    assert len(small) == 8 * order.counts[0]
+    assert [sorted(part.tolist()) for part in (small[:3], small[3:6])] == [[0, 1, 2]] * 2

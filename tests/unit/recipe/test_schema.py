@@ -6,7 +6,9 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from mtlcli import catalog
+from mtlcli.errors import UsageError
 from mtlcli.recipe import schema
+from mtlcli.recipe.load import from_plain
 from mtlcli.recipe.schema import PARTS, Recipe, Spec, as_part
 
 TABLES = [
@@ -78,6 +80,10 @@ BAD: list[dict[str, Any]] = [
     {"input": {"crop": 32}, "augment": {"shift": 0.1}},
     {"augment": {"resize": [0.5, 1.5]}},
     {"input": {"crop": 32}, "augment": {"resize": [1.5, 0.5]}},
+    {"unlabelled": {"strong": {"flip": 0.0}}},
+    {"unlabelled": {"strong": {"resize": [0.5, 1.5]}}},
+    {"input": {"crop": 32}, "unlabelled": {"strong": {"scale": [0.5, 1.0]}}},
+    {"input": {"crop": 32}, "unlabelled": {"strong": {"shift": 0.2}}},
     {"input": {"margin": -0.1}},
     {"input": {"std": [0.2, 0.0, 0.2]}},
     {"input": {"fit": "stretch"}},
@@ -119,6 +125,8 @@ def test_what_cannot_be_is_refused(values: dict[str, Any]) -> None:
         {"input": {"size": [96, 128]}},
         {"input": {"size": "native", "crop": 321}, "augment": {"resize": [0.5, 1.5]}},
         {"input": {"size": [96, 128], "crop": [80, 112]}},
+        {"input": {"crop": 32}, "unlabelled": {"strong": {"resize": [1.0, 1.5], "gray": 0.2}}},
+        {"unlabelled": {"strong": {"scale": [0.5, 1.0], "shift": 0.2}}},
         {"train": None, "tasks": {"age": None}, "loss": None, "model": {"backbones": None}},
         {"model": {"fusion": {"own": 0.5}}},
     ],
@@ -126,6 +134,18 @@ def test_what_cannot_be_is_refused(values: dict[str, Any]) -> None:
 )
 def test_what_can_be_is_taken(values: dict[str, Any]) -> None:
     Recipe.model_validate(values)
+
+
+def test_the_fault_of_a_second_view_names_its_key() -> None:
+    with pytest.raises(UsageError, match=r"unlabelled\.strong\.flip: .*augment\.flip"):
+        from_plain({"unlabelled": {"strong": {"flip": 0.1}}})
+    with pytest.raises(UsageError, match=r"unlabelled: strong: with input\.crop"):
+        from_plain({"input": {"crop": 32}}, ["unlabelled.strong.shift=0.2"])
+
+
+def test_what_is_saved_of_a_recipe_with_parts_is_read_again() -> None:
+    recipe = Recipe.model_validate({"input": {"crop": 32}})
+    assert Recipe.model_validate(recipe.plain()) == recipe
 
 
 def test_options_are_all_but_what_the_schema_knows() -> None:

@@ -67,6 +67,15 @@ def test_a_choice_without_classes_is_refused() -> None:
         agreed("y", "emotion", "union", having(Column("age", low=1, high=9)))
 
 
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0)])
+def test_the_range_of_ages_is_that_of_all_datasets(order: tuple[int, ...]) -> None:
+    ranges = Column("age", low=21, high=60), Column("age", low=0, high=50), Column("age")
+    found = agreed("age", "emotion", "same", having(*(ranges[place] for place in order)))
+    assert (found.low, found.high) == (0, 60)
+    none = agreed("age", "emotion", "same", having(Column("age"), Column("age")))
+    assert (none.low, none.high) == (None, None)
+
+
 def test_label_pictures_hold_indices_so_their_order_counts() -> None:
     dense = [
         Column("segmentation", names, encoding="index", ignore=255)
