@@ -121,7 +121,7 @@ def test_a_fused_network_is_held_against_singles_that_were_trained_as_long_in_al
     parents: dict[str, Path], recipe: Callable[..., Any], recipe_file: Callable[..., Path],
     mtl: Callable[..., Any], workdir: Path,
 ) -> None:  # fmt: skip
-    """Parents of 2 epochs, fused, trained for 1 more: 3 in all; the parents are no fair baseline."""
+    """Parents of 2 epochs, fused, trained for 1 more: 3 in all, so the parents are not fair."""
     assert mtl("fuse", *_both(parents), "--device", "cpu", "-o", "nddr").code == 0
     assert compare_runs.read(workdir / "nddr.st").budget == 2
     shutil.copytree(parents["age"].parent / "runs", workdir / "runs")  # they lie among the runs

@@ -94,8 +94,7 @@ def test_a_fused_network_is_held_against_what_its_parents_began_with(entry: Make
     given = [replace(entry(task, **alike), budget=5) for task in run.tasks]
     found = _held(run, *given)
     assert found.rows and found.remarks == []
-    slower = [replace(e, recipe=e.recipe.model_copy(
-        update={"train": e.recipe.train.model_copy(update={"lr": 0.01})})) for e in given]  # fmt: skip
+    slower = [replace(entry(task, **alike | {"train__lr": 0.01}), budget=5) for task in run.tasks]
     other = _held(run, *slower)
     assert other.rows and all("train.lr (0.01, not 0.05)" in text for text in other.remarks)
     scratch = [replace(entry(task, train__lr=0.05), budget=5) for task in run.tasks]
