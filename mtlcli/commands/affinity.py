@@ -48,8 +48,10 @@ def affinity(
     gradients agree, and what a step for one does for the other. Then the groups worth fusing.
     """
     from mtlcli.io.run_dir import find_checkpoint
-    from mtlcli.workflows import affinity_plan
+    from mtlcli.workflows import affinity_plan, plots
 
+    if out is not None:
+        plots.require(out)
     plan = affinity_plan.plan([find_checkpoint(m) for m in models], models, data, split)
     from mtlcli.workflows import affinity as work
     from mtlcli.workflows import affinity_report as report
@@ -58,6 +60,5 @@ def affinity(
     found = work.affinity(plan, images=images, seed=seed, device=device)
     console.emit(report.plain(plan, found))
     report.show(plan, found)
-    made = None if out is None else draw(plan, found, out)
-    if made is not None:
-        console.result(f"saved {made}")
+    if out is not None:
+        console.result(f"saved {draw(plan, found, out)}")

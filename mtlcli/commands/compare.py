@@ -40,23 +40,27 @@ def compare(
 ) -> None:
     """Compare networks on the same rows: change, Δm, intervals, p, seeds taken together.
 
-    Runs that differ in train.seed alone are seeds of one method. The single-task networks are found
-    below runs/ by data, settings and budget; the line that trains a missing one is printed.
+    Runs that differ in train.seed alone are seeds of one method; each is held against the first.
+    The single-task networks of each method are found below runs/ by data, settings, epochs in all
+    and seed; the line that trains a missing one is printed.
     """
-    from mtlcli.workflows import compare_runs
+    from mtlcli.workflows import compare_runs, compare_singles
 
     methods = compare_runs.methods(compare_runs.open_all(runs))
-    found, missing = compare_runs.singles(methods[0], singles or [])
-    for line in missing:
+    given = compare_singles.candidates(singles or [])
+    found = [compare_singles.baseline(m, given, named=bool(singles)) for m in methods]
+    for line in dict.fromkeys(line for one in found for line in one.missing):
         console.warn(f"no single-task network of the same data and budget; train it: {line}")
-    for line in compare_runs.remarks(
-        [run for row in [*(m.runs for m in methods), *found.values()] for run in row], methods[0]
-    ):
+    taken = [entry for one in found for row in one.rows for entry in row]
+    told = compare_runs.remarks([*(run for m in methods for run in m.runs), *taken], methods[0])
+    remarks = list(dict.fromkeys([*told, *(text for one in found for text in one.remarks)]))
+    for line in remarks:
         console.warn(line)
     from mtlcli.workflows import compare as work
     from mtlcli.workflows import compare_table
 
-    made = work.compare(methods, {} if missing else found, split=split, device=device)
+    rows = [one.rows for one in found]
+    made = work.compare(methods, rows, split=split, device=device, remarks=remarks)
     console.emit(work.plain(made))
     compare_table.show(made)
     if out is not None:

@@ -65,7 +65,7 @@ def evaluate(
 
     path = find_checkpoint(model)
     header = read_header(path)
-    if header["parents"] and not header.get("budget"):
+    if len(header["parents"]) > 1 and not header.get("budget"):
         console.warn(f"{path} is as it was fused; what `mtl train-mtl` made of it lies in its run")
     rivals = None if against is None else [find_checkpoint(name) for name in against]
     for folder in data or header["recipe"]["data"]:

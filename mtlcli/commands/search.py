@@ -70,21 +70,17 @@ def search(
     not do again what is done.
     """
     from mtlcli.io.run_dir import find_checkpoint
-    from mtlcli.recipe import load
-    from mtlcli.recipe.search_space import parse, points, rungs
+    from mtlcli.recipe.search_space import parse, points
     from mtlcli.workflows import search as work
 
     if not over:
         raise UsageError("nothing to search over", hint="--over loss.age=0.1..10:log")
-    loaded = load.load(recipe, overrides or [])
-    plan = work.Plan(
-        recipe,
-        list(overrides or []),
-        points([parse(text) for text in over], trials, seed),
-        rungs(trials, loaded.recipe.train.epochs, keep),
-        out or Path("searches") / loaded.name.replace("/", "-"),
-        find_checkpoint(init) if init else None,
-    )
+    plan = work.make_plan(
+        recipe, overrides or [], points([parse(text) for text in over], trials, seed),
+        keep=keep, out=out, init=find_checkpoint(init) if init else None,
+    )  # fmt: skip
+    if len(plan.points) < trials:
+        console.info(f"--over gives {len(plan.points)} different trials, the recipe's own included")
     work.check(plan)
     _show_plan(plan, budget)
     if dry_run:
@@ -97,7 +93,7 @@ def search(
     console.emit({"schema": "mtl.search/1", "winner": vars(winner), "cost": plan.cost,
                   "saved": [str(path) for path in saved]})  # fmt: skip
     console.result("saved " + ", ".join(map(str, saved)))
-    console.result(f"next: mtl train-mtl {saved[0]}")
+    console.result(f"next: {work.follow_up(plan, winner, saved[0])}")
 
 
 def _show_plan(plan: "Plan", budget: int | None) -> None:

@@ -1,6 +1,7 @@
 """``mtl train-single``, ``mtl train-mtl``, ``mtl resume``."""
 
 import contextlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,6 +28,15 @@ Init = Annotated[
     str | None,
     typer.Option("--init", metavar="MODEL", help="Start from this checkpoint's weights and model."),
 ]
+
+
+@dataclass(frozen=True)
+class Started:
+    """What the user named: a recipe (or the checkpoint that carries it), changes, a start."""
+
+    recipe: str
+    overrides: list[str]
+    init: str | None
 
 
 def register(app: typer.Typer) -> None:
@@ -80,7 +90,8 @@ def train_single(
             f"{recipe} has the tasks {known}; train-single takes one",
             hint=f"mtl train-mtl {recipe}, or --task {next(iter(made.tasks))}",
         )
-    _train(made, name, init, out, dry_run, device)
+    start = Started(recipe, overrides or [], init)
+    _train(made, name, start, out, dry_run, device)
 
 
 def train_mtl(
@@ -106,13 +117,15 @@ def train_mtl(
     path = _as_checkpoint(recipe)
     if path is not None:
         made, name = _recipe_in(path, overrides or [], init)
-        init, hint = str(path), f"mtl fuse {recipe} OTHER.st -o nddr"
+        recipe = init = str(path)
+        hint = f"mtl fuse {recipe} OTHER.st -o nddr"
     else:
         loaded = load.load(recipe, overrides or [])
         made, name = loaded.recipe, loaded.name
     if len(made.tasks) == 1:
         raise UsageError(f"{recipe} has one task only", hint=hint)
-    _train(made, name, init, out, dry_run, device)
+    start = Started(recipe, overrides or [], init)
+    _train(made, name, start, out, dry_run, device)
 
 
 def _as_checkpoint(name: str) -> Path | None:
@@ -203,19 +216,20 @@ def _target(out: str | None) -> Path | None:
 
 
 def _train(
-    recipe: "Recipe", name: str, init: str | None, out: str | None, dry_run: bool, device: str
+    recipe: "Recipe", name: str, started: Started, out: str | None, dry_run: bool, device: str
 ) -> None:
     from mtlcli.io.run_dir import find_checkpoint
     from mtlcli.workflows import checks
 
-    start = None if init is None else find_checkpoint(init)
+    init = None if started.init is None else find_checkpoint(started.init)
     ready = checks.check(recipe)
     if dry_run:
-        _show_plan(ready, name, start)
+        _show_plan(ready, name, init)
         return
     from mtlcli.workflows.train import Start, train
 
-    _report(train(ready, name, Start(init=start), device=device, save_as=_target(out)), ready)
+    start = Start(init, recipe=started.recipe, overrides=tuple(started.overrides))
+    _report(train(ready, name, start, device=device, save_as=_target(out)), ready)
 
 
 def _show_plan(ready: "Ready", name: str, init: Path | None) -> None:

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,6 @@ def interval(draws: Sequence[float]) -> Interval:
     return Interval(float(low), float(high), float(min(1.0, max(2 * side, 2 / len(known)))))
 
 
-def over(counts: Tensor, value: Callable[[Tensor], float]) -> list[float]:
-    """A number of every draw, ``counts [draws, N]``."""
+def over(counts: Tensor, value: Callable[[Tensor], Value]) -> list[Value]:
+    """A value of every draw, ``counts [draws, N]``."""
     return [value(row) for row in counts]

@@ -81,15 +81,29 @@ class RunDir:
 
         :raises DataError: it is damaged.
         """
-        if not self.status_file.is_file():
+        return self._json("status", self.status_file)
+
+    def noted(self) -> dict[str, Any]:
+        """The content of ``env.json``; empty where there is none.
+
+        :raises DataError: it is damaged.
+        """
+        return self._json("environment", self.environment)
+
+    def _json(self, what: str, path: Path) -> dict[str, Any]:
+        if not path.is_file():
             return {}
         try:
-            return dict(json.loads(self.status_file.read_text(encoding="utf-8")))
+            return dict(json.loads(path.read_text(encoding="utf-8")))
         except (ValueError, TypeError) as fault:
-            raise DataError(
-                f"the run's status cannot be read: {fault}", where=self.status_file,
-                hint="delete this file; the run's checkpoints are not touched by it",
-            ) from None  # fmt: skip
+            raise self.damaged(what, path, fault) from None
+
+    def damaged(self, what: str, path: Path, fault: Exception) -> DataError:
+        """What is said of a file that cannot be read and can be done without."""
+        return DataError(
+            f"the run's {what} cannot be read: {fault}", where=path,
+            hint="delete this file; the run's checkpoints are not touched by it",
+        )  # fmt: skip
 
     def set_status(self, **fields: Any) -> None:
         """Change some fields of ``status.json``; read by us alone, so NaN stays NaN."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from mtlcli.errors import UsageError
 
 _PRIMES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29)
+_TRIES = 100  # points looked at for each that is wanted
 _FORM = "for example --over loss.age=0.1..10:log, or --over train.lr=0.01,0.1"
 
 
@@ -62,20 +63,26 @@ def points(axes: Sequence[Axis], count: int, seed: int = 0) -> list[list[str]]:
     """``KEY=VALUE`` changes of every trial; the first has none: the recipe as it is.
 
     The others are a Halton sequence (Halton 1960): even over all axes at once, and the same for a
-    seed.
+    seed. No two are equal, so there are fewer than ``count`` where lists have not so many values.
 
     :raises UsageError: more axes than it serves well.
     """
     if len(axes) > len(_PRIMES):
         raise UsageError(f"--over is given {len(axes)} times; at most {len(_PRIMES)} keys")
     start = 2 + 97 * seed  # the very first lies in the middle, where the recipe often is
-    return [[]] + [
-        [
-            f"{axis.key}={axis.at(_radical_inverse(start + i, base))}"
-            for axis, base in zip(axes, _PRIMES, strict=False)
-        ]
-        for i in range(count - 1)
-    ]
+    found: dict[tuple[str, ...], None] = {}
+    for i in range(_TRIES * count):
+        if len(found) >= count - 1:
+            break
+        found[_point(axes, start + i)] = None
+    return [[], *map(list, found)]
+
+
+def _point(axes: Sequence[Axis], number: int) -> tuple[str, ...]:
+    return tuple(
+        f"{axis.key}={axis.at(_radical_inverse(number, base))}"
+        for axis, base in zip(axes, _PRIMES, strict=False)
+    )
 
 
 def _radical_inverse(number: int, base: int) -> float:

@@ -9,7 +9,7 @@ from torch import Tensor
 from mtlcli.workflows.affinity import Affinity
 from mtlcli.workflows.affinity_alike import Alike
 from mtlcli.workflows.affinity_plan import AffinityPlan
-from mtlcli.workflows.plots import can_plot, label_axis, panels, save
+from mtlcli.workflows.plots import label_axis, panels, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,10 +17,8 @@ if TYPE_CHECKING:
 _COLOURS = ("#1f6feb", "#2ea44f", "#d29922", "#cf222e", "#8250df", "#57606a")
 
 
-def draw(plan: AffinityPlan, found: Affinity, path: Path) -> Path | None:
-    """Two matrices above, two panels of lines below; None without matplotlib."""
-    if not can_plot():
-        return None
+def draw(plan: AffinityPlan, found: Affinity, path: Path) -> Path:
+    """Two matrices above, two panels of lines below."""
     side = max(3.6, 0.9 * len(plan.names) + 1.8)
     figure, axes = panels(2, 2, side + 0.9, side)
     spread = (found.high - found.low) / 2

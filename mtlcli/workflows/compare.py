@@ -1,8 +1,7 @@
 """Compare: several runs on the same rows, with what a difference is worth."""
 
-import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,18 +15,18 @@ from mtlcli.data.loader import eval_loader
 from mtlcli.data.manifest import Dataset
 from mtlcli.engine import delta
 from mtlcli.engine import precision as numbers
-from mtlcli.engine.bootstrap import Interval, interval, over, resampled
+from mtlcli.engine.bootstrap import interval, over, resampled
 from mtlcli.engine.row_scores import RowScores, row_scores
 from mtlcli.errors import DataError
 from mtlcli.io import checkpoint
 from mtlcli.tasks.base import Direction, Task
 from mtlcli.workflows import build, row_cache
+from mtlcli.workflows import compare_stats as stats
 from mtlcli.workflows.checks import Ready, plans_of, recipe_of
 from mtlcli.workflows.compare_runs import Entry, Method
+from mtlcli.workflows.compare_stats import Against, Compared, Directions, Metrics, Seeds
 from mtlcli.workflows.evaluate import images_at_once
 
-Metrics = dict[str, dict[str, float]]
-Directions = Mapping[str, Mapping[str, Direction]]
 DRAWS = 1000
 
 
@@ -45,35 +44,11 @@ class Net:
 
 
 @dataclass(frozen=True)
-class Compared:
-    """One method beside the baseline.
-
-    :param scores: of each seed.
-    :param changes: task.metric → relative change of the mean over seeds, better is positive.
-    :param delta: Δm of the mean scores, and of each seed; empty without a baseline.
-    :param interval: of Δm over resampled rows, the seeds held as they are.
-    """
-
-    method: Method
-    scores: list[Metrics]
-    changes: dict[str, float] = field(default_factory=dict)
-    delta: float = math.nan
-    deltas: list[float] = field(default_factory=list)
-    worst: tuple[str, float] = ("", math.nan)
-    interval: Interval | None = None
-    rank: float = math.nan
-
-    def values(self, key: str) -> list[float]:
-        """A metric of every seed."""
-        task, _, metric = key.partition(".")
-        return [scores[task][metric] for scores in self.scores]
-
-
-@dataclass(frozen=True)
 class Comparison:
     """All methods on one split.
 
-    :param baseline: scores of the single-task networks by seed; None where there are none.
+    :param groups: of rows, drawn together.
+    :param remarks: what a reader should know before believing it.
     """
 
     split: str
@@ -81,13 +56,17 @@ class Comparison:
     groups: int
     directions: dict[str, dict[str, Direction]]
     lines: list[Compared]
-    baseline: list[Metrics] | None
-    reference: str
+    remarks: list[str] = field(default_factory=list)
 
     @property
     def keys(self) -> list[str]:
         """``task.metric``, those that count in Δm."""
         return [f"{t}.{m}" for t, metrics in self.directions.items() for m in metrics]
+
+    @property
+    def alone(self) -> bool:
+        """Whether any method has single-task networks to be held against."""
+        return any(line.alone for line in self.lines)
 
 
 def measure(entry: Entry, split: str, device: str) -> Net:
@@ -135,46 +114,89 @@ def _groups(datasets: list[Dataset], split: str) -> list[object]:
 
 def compare(
     methods: Sequence[Method],
-    singles: Mapping[str, Sequence[Entry]],
+    singles: Sequence[Sequence[Sequence[Entry]]],
     *,
     split: str = "test",
     device: str = "auto",
     draws: int = DRAWS,
+    remarks: Sequence[str] = (),
 ) -> Comparison:
-    """Score all of them on the same rows; resample the rows the same way for all."""
-    held: dict[Path, Net] = {}
+    """Score all of them on the same rows; resample the rows the same way for all.
 
-    def net_of(entry: Entry) -> Net:
-        if entry.path not in held:
-            held[entry.path] = measure(entry, split, device)
-        return held[entry.path]
-
-    nets = [[net_of(run) for run in method.runs] for method in methods]
-    alone = [[net_of(entry) for entry in row] for row in zip(*singles.values(), strict=True)]
-    first = nets[0][0]
+    :param singles: of each method, for each of its runs the networks of all tasks; empty where a
+        method has none.
+    """
+    nets: dict[Path, Net] = {}
+    for entry in _all(methods, singles):
+        if entry.path not in nets:
+            nets[entry.path] = measure(entry, split, device)
+    first = nets[methods[0].runs[0].path]
     directions = {name: dict(task.directions) for name, task in first.tasks.items()}
-    _require_same_rows([net for row in [*nets, *alone] for net in row], split)
-    everything = torch.ones(len(first.groups), dtype=torch.float64)
-    counts = resampled(first.groups, draws)
-    reference = [_merged(row, everything) for row in alone]
-    lines = []
-    for method, row in zip(methods, nets, strict=True):
-        scores = [net.metrics(everything) for net in row]
-        if not reference:
-            lines.append(Compared(method, scores))
-            continue
+    _require_same_rows(list(nets.values()), split)
 
-        def drawn(c: Tensor, row: list[Net] = row) -> float:
-            base = _mean([_merged(each, c) for each in alone])
-            return delta.delta_m(_mean([net.metrics(c) for net in row]), base, directions)
+    def seen(counts: Tensor) -> list[_Sides]:
+        scores = {path: net.metrics(counts) for path, net in nets.items()}
+        return [_sides(m, rows, scores) for m, rows in zip(methods, singles, strict=True)]
 
-        lines.append(_held(method, scores, reference, directions, interval(over(counts, drawn))))
-    ranks = _ranks(lines, directions)
-    ranked = [Compared(**{**vars(line), "rank": r}) for line, r in zip(lines, ranks, strict=True)]
+    whole = seen(torch.ones(len(first.groups), dtype=torch.float64))
+    counts = resampled(first.groups, draws if len(methods) > 1 or any(singles) else 0)
+    drawn = over(counts, lambda row: _deltas(seen(row), directions))
+    places = stats.ranks([side.own.mean for side in whole], directions)
+    lines = [
+        Compared(
+            method, side.own.scores, rank, singles=[list(row) for row in rows],
+            alone=_beside(side.own, side.alone, directions, [one[i][0] for one in drawn]),
+            first=_beside(
+                side.own, whole[0].own if i else None, directions, [one[i][1] for one in drawn]
+            ),
+        )
+        for i, (method, side, rank, rows) in enumerate(
+            zip(methods, whole, places, singles, strict=True)
+        )
+    ]  # fmt: skip
     groups = len(set(first.groups))
-    return Comparison(
-        split, len(first.groups), groups, directions, ranked, reference or None, "single tasks"
-    )
+    return Comparison(split, len(first.groups), groups, directions, lines, list(remarks))
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """A method's scores on some rows, and those of its single-task networks."""
+
+    own: Seeds
+    alone: Seeds | None
+
+
+def _all(
+    methods: Sequence[Method], singles: Sequence[Sequence[Sequence[Entry]]]
+) -> Iterator[Entry]:
+    yield from (run for method in methods for run in method.runs)
+    yield from (entry for rows in singles for row in rows for entry in row)
+
+
+def _sides(
+    method: Method, singles: Sequence[Sequence[Entry]], scores: Mapping[Path, Metrics]
+) -> _Sides:
+    seeds = [run.seed for run in method.runs]
+    own = Seeds(seeds, [scores[run.path] for run in method.runs])
+    merged = [{t: m for one in row for t, m in scores[one.path].items()} for row in singles]
+    return _Sides(own, Seeds(seeds, merged) if merged else None)
+
+
+def _deltas(sides: Sequence[_Sides], directions: Directions) -> list[tuple[float, float]]:
+    """Δm of every method against its single-task networks, and against the first method."""
+    first = sides[0].own.mean
+    found = []
+    for side in sides:
+        own = side.own.mean
+        base = math.nan if side.alone is None else delta.delta_m(own, side.alone.mean, directions)
+        found.append((base, delta.delta_m(own, first, directions)))
+    return found
+
+
+def _beside(
+    own: Seeds, other: Seeds | None, directions: Directions, drawn: Sequence[float]
+) -> Against | None:
+    return None if other is None else stats.against(own, other, directions, interval(drawn))
 
 
 def _require_same_rows(nets: list[Net], split: str) -> None:
@@ -185,57 +207,6 @@ def _require_same_rows(nets: list[Net], split: str) -> None:
                 f"the networks did not see the same rows of {split}: {len(rows[0])} and "
                 f"{len(other)}", hint="a picture that cannot be read? see bad.csv of the dataset",
             )  # fmt: skip
-
-
-def _merged(nets: Sequence[Net], counts: Tensor) -> Metrics:
-    found: Metrics = {}
-    for net in nets:
-        found |= net.metrics(counts)
-    return found
-
-
-def _mean(scores: Sequence[Metrics]) -> Metrics:
-    return {
-        task: {m: sum(s[task][m] for s in scores) / len(scores) for m in metrics}
-        for task, metrics in scores[0].items()
-    }
-
-
-def _held(
-    method: Method,
-    scores: list[Metrics],
-    reference: list[Metrics],
-    directions: Directions,
-    found: Interval,
-) -> Compared:
-    """One method against the single-task networks."""
-    mean, base = _mean(scores), _mean(reference)
-    changes = {
-        f"{task}.{metric}": delta.change(mean[task][metric], base[task][metric], direction)
-        for task, metrics in directions.items()
-        for metric, direction in metrics.items()
-    }
-    tasks = {t: delta.task_change(mean[t], base[t], d) for t, d in directions.items()}
-    worst = min(tasks, key=lambda task: tasks[task])
-    each = [
-        delta.delta_m(one, other, directions)
-        for one, other in zip(scores, itertools.cycle(reference), strict=False)
-    ]
-    total = delta.delta_m(mean, base, directions)
-    return Compared(method, scores, changes, total, each, (worst, tasks[worst]), found)
-
-
-def _ranks(lines: Sequence[Compared], directions: Directions) -> list[float]:
-    """Each method's mean place over all metrics; equals share a place."""
-    places: list[list[float]] = [[] for _ in lines]
-    for task, metrics in directions.items():
-        for metric, direction in metrics.items():
-            sign = -1 if direction == "max" else 1
-            means = [sign * _mean(line.scores)[task][metric] for line in lines]
-            for place, value in zip(places, means, strict=True):
-                below = sum(other < value for other in means)
-                place.append(below + (sum(other == value for other in means) + 1) / 2)
-    return [sum(place) / len(place) for place in places]
 
 
 def saved(comparison: Comparison, out: Path) -> list[Path]:
@@ -252,20 +223,35 @@ def plain(comparison: Comparison) -> dict[str, Any]:
         "split": comparison.split,
         "rows": comparison.rows,
         "resampled": comparison.groups,
-        "baseline": comparison.reference if comparison.baseline else None,
-        "methods": [
-            {
-                "name": line.method.name,
-                "runs": [str(run.path) for run in line.method.runs],
-                "scores": line.scores,
-                "changes": line.changes,
-                "delta_m": line.delta,
-                "delta_m_of_seeds": line.deltas,
-                "worst_task": line.worst[0],
-                "worst_change": line.worst[1],
-                "mean_rank": line.rank,
-                "interval": vars(line.interval) if line.interval else None,
-            }
-            for line in comparison.lines
-        ],
+        "baseline": "single tasks" if comparison.alone else None,
+        "first": comparison.lines[0].method.name,
+        "remarks": comparison.remarks,
+        "methods": [_plain_line(line) for line in comparison.lines],
+    }
+
+
+def _plain_line(line: Compared) -> dict[str, Any]:
+    alone = line.alone
+    return {
+        "name": line.method.name,
+        "runs": [str(run.path) for run in line.method.runs],
+        "singles": [[str(entry.path) for entry in row] for row in line.singles],
+        "scores": line.scores,
+        "changes": alone.changes if alone else {},
+        "delta_m": alone.delta if alone else None,
+        "delta_m_of_seeds": alone.deltas if alone else [],
+        "worst_task": alone.worst[0] if alone else "",
+        "worst_change": alone.worst[1] if alone else None,
+        "mean_rank": line.rank,
+        "interval": vars(alone.interval) if alone else None,
+        "against_first": _plain_first(line.first) if line.first else None,
+    }
+
+
+def _plain_first(found: Against) -> dict[str, Any]:
+    return {
+        "changes": found.changes,
+        "delta_m": found.delta,
+        "delta_m_of_seeds": found.deltas,
+        "interval": vars(found.interval),
     }

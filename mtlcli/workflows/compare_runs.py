@@ -1,42 +1,67 @@
-"""Which runs are to be compared: seeds of one method, and the single-task runs they are held to."""
+"""Which runs are to be compared: networks of the same tasks and rows, seeds of one method."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mtlcli.errors import DataError, UsageError
+from mtlcli.errors import DataError, MtlError, UsageError
 from mtlcli.io import checkpoint
-from mtlcli.io.run_dir import RunDir, find_all, find_checkpoint
+from mtlcli.io.run_dir import find_checkpoint
+from mtlcli.recipe.schema import Recipe, Spec
+from mtlcli.workflows.budget import epochs_in
+from mtlcli.workflows.checks import TaskPlan, plans_of, recipe_of
 from mtlcli.workflows.run_data import Noted, changed, described, identity, noted
 
 #: what does not make two runs different methods.
-_APART = ("about", "train.seed", "train.workers", "train.tensorboard", "train.save_minutes",
-          "train.look", "train.max_skipped", "train.score_every")  # fmt: skip
-#: what a single-task run must have in common with the network that is held against it.
-_ALIKE = ("input.", "augment.", "train.")
-#: of the network put together from several, and of no single one.
-_OF_FUSION = ("train.fusion_lr", "train.best", "train.lr")
+APART = ("about", "train.seed", "train.workers", "train.tensorboard", "train.save_minutes",
+         "train.look", "train.max_skipped", "train.score_every")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What the single-task network was trained with that a task of a fused one came from.
+
+    :param backbone: with the weights it began with; None: that network is from an older version,
+        and no longer where it was.
+    :param lr: its learning rate; None likewise.
+    """
+
+    backbone: Spec | None = None
+    lr: float | None = None
 
 
 @dataclass(frozen=True)
 class Entry:
     """One trained network.
 
-    :param settings: its recipe, flat: ``train.lr`` → value.
+    :param recipe: with which it was trained.
+    :param settings: the recipe, flat: ``train.lr`` → value; and what it was made of.
     :param budget: epochs that its weights were trained for, in parents and in the run.
+    :param plans: task → kind, label column and options, resolved.
+    :param begun: of a fused network: task → its parent.
     :param rows: dataset folder → split → sha256 of its CSV, as of the training; see
         :mod:`mtlcli.workflows.run_data`.
     """
 
     path: Path
     name: str
-    tasks: tuple[str, ...]
+    recipe: Recipe
     settings: dict[str, Any]
-    seed: int
     budget: int
-    columns: dict[str, Any]
-    rows: Noted = field(default_factory=dict)
+    plans: dict[str, TaskPlan]
+    begun: dict[str, Begun]
+    rows: Noted
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Their names, in the order of the network."""
+        return tuple(self.plans)
+
+    @property
+    def seed(self) -> int:
+        """Of the training."""
+        return self.recipe.train.seed
 
 
 @dataclass(frozen=True)
@@ -48,19 +73,45 @@ class Method:
 
 
 def read(path: Path) -> Entry:
-    """What a checkpoint says of itself."""
+    """What a checkpoint says of itself.
+
+    :raises DataError, MissingError, UsageError: it is none, or not of this version.
+    """
     header = checkpoint.read_header(path)
-    recipe = header["recipe"]
-    settings = {k: v for k, v in flat(recipe).items() if k not in _APART}
-    parents = [parent["name"] for parent in header.get("parents", [])]
-    rows = noted(path, recipe["data"])
+    recipe = recipe_of(header)
+    settings = {k: v for k, v in flat(recipe.plain()).items() if k not in APART}
+    parents = header.get("parents", [])
+    rows = noted(path, recipe.data)
     settings["data"] = identity(rows)  # the rows, wherever they lie
-    settings["from"] = " + ".join(sorted(parents)) if parents else ""
+    settings["from"] = " + ".join(sorted(parent["name"] for parent in parents))
     return Entry(
-        path, header["name"], tuple(header.get("order", header["tasks"])), settings,
-        recipe["train"]["seed"], int(header.get("budget", 0)),
-        {task: plan["column"] for task, plan in header["tasks"].items()}, rows,
+        path, header["name"], recipe, settings, epochs_in(header),
+        {plan.name: plan for plan in plans_of(header)},
+        {task: found for parent in parents for task, found in _begun(parent)}, rows,
     )  # fmt: skip
+
+
+def _begun(parent: Mapping[str, Any]) -> Iterable[tuple[str, Begun]]:
+    """Of each task of a parent; from its own file where the fused network does not say it."""
+    known = dict(parent)
+    if "backbone" not in known:
+        known |= _beginnings(Path(parent["path"]), parent["sha256"])
+    spec = known.get("backbone")
+    made = Begun(None if spec is None else Spec.model_validate(spec), known.get("lr"))
+    return [(task, made) for task in parent["tasks"]]
+
+
+def _beginnings(path: Path, sha256: str) -> dict[str, Any]:
+    try:
+        header = checkpoint.read_header(path)
+    except MtlError:
+        return {}
+    model = header["recipe"]["model"]
+    if header["sha256"] != sha256 or len(header["tasks"]) > 1:
+        return {}
+    task = next(iter(header["tasks"]))
+    backbone = model["backbones"].get(task, model["backbone"])
+    return {"backbone": backbone, "lr": header["recipe"]["train"]["lr"]}
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -93,7 +144,32 @@ def open_all(names: Iterable[str]) -> list[Entry]:
                 f"{other.path} was trained on {described(other.rows)}, and {found[0].path} on "
                 f"{described(found[0].rows)}", hint="compare networks of the same data",
             )  # fmt: skip
+        _require_same_labels(found[0], other)
     return found
+
+
+def _require_same_labels(first: Entry, other: Entry) -> None:
+    for task, plan in first.plans.items():
+        theirs = other.plans[task]
+        if (plan.kind, plan.column) != (theirs.kind, theirs.column):
+            raise DataError(
+                f"the labels of {task} mean other things: {_meaning(theirs)} in {other.path}, and "
+                f"{_meaning(plan)} in {first.path}",
+                hint="compare networks that were trained for the same question",
+            )
+
+
+def _meaning(plan: TaskPlan) -> str:
+    values = plan.column.plain()
+    said = [f"{k} {_short(v)}" for k, v in values.items() if k not in ("kind", "mirror", "groups")]
+    return f"{plan.kind} ({', '.join(said)})" if said else plan.kind
+
+
+def _short(value: Any, shown: int = 4) -> str:
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return str(value)
+    more = f" … {len(value)} in all" if len(value) > shown else ""
+    return " ".join(map(str, value[:shown])) + more
 
 
 def remarks(entries: Iterable[Entry], method: Method) -> list[str]:
@@ -138,61 +214,3 @@ def _named(entry: Entry, apart: list[str]) -> str:
         short = key.removesuffix(".name").rpartition(".")[2]
         words.append(str(value) if key.endswith(".name") else f"{short}={value}")
     return " ".join(words) or entry.name
-
-
-def singles(method: Method, named: Iterable[str]) -> tuple[dict[str, list[Entry]], list[str]]:
-    """The single-task networks of every task, by seed of the method; and what is missing.
-
-    :param named: given by the user; else all runs are looked through.
-    """
-    given = [read(find_checkpoint(name)) for name in named]
-    if not given:
-        given = [read(run.best) for run in find_all() if _is_single(run)]
-    first = method.runs[0]
-    found: dict[str, list[Entry]] = {}
-    missing = []
-    for task in first.tasks:
-        fit = [e for e in given if e.tasks == (task,) and (named or _fair(e, first))]
-        if fit:
-            found[task] = [
-                next((e for e in fit if e.seed == run.seed), fit[0]) for run in method.runs
-            ]
-        else:
-            missing.append(command(first, task) + _other_data(given, first, task))
-    return found, missing
-
-
-def _other_data(given: list[Entry], first: Entry, task: str) -> str:
-    """A remark behind the command, where only the data keep a network from being the one."""
-    near = [e for e in given if e.tasks == (task,) and _fair(e, first, any_data=True)]
-    if not near:
-        return ""
-    return f"  # {near[0].path} has the same settings, on {described(near[0].rows)}"
-
-
-def _is_single(run: RunDir) -> bool:
-    return run.status().get("state") == "done" and len(run.status().get("tasks", [])) == 1
-
-
-def _fair(single: Entry, entry: Entry, *, any_data: bool = False) -> bool:
-    """Same rows and settings, and as many epochs in all."""
-    keys = [
-        k for k in entry.settings
-        if k.startswith(_ALIKE) and k not in (*_OF_FUSION, "train.epochs", "train.steps")
-    ]  # fmt: skip
-    return (
-        (any_data or single.settings["data"] == entry.settings["data"])
-        and single.budget == entry.budget
-        and single.settings.get("model.backbone.name") == entry.settings.get("model.backbone.name")
-        and all(single.settings.get(k) == entry.settings[k] for k in keys)
-    )
-
-
-def command(entry: Entry, task: str) -> str:
-    """The line that trains the single-task network a comparison lacks."""
-    recipe = entry.path.parent / "recipe.toml"
-    source = str(recipe) if recipe.is_file() else "RECIPE"
-    return (
-        f"mtl train-single {source} --task {task} train.epochs={entry.budget} "
-        f"train.seed={entry.seed}"
-    )

@@ -1,7 +1,6 @@
 """What a run has written down of its balancing, read back: columns of numbers, and its settings."""
 
 import csv
-import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,12 +10,10 @@ from typing import Any
 import numpy as np
 
 from mtlcli.errors import DataError
+from mtlcli.io.checkpoint import SUFFIX
 from mtlcli.io.run_dir import RunDir
 
 Columns = dict[str, np.ndarray]
-
-_NOT_REPEATED = ("-o", "--out")  # of the command line: it would overwrite a checkpoint
-_VERB = "train-mtl"
 
 
 def read_samples(run: RunDir) -> Columns:
@@ -84,7 +81,10 @@ class Settings:
     :param fusion: of a fused network.
     :param epochs: asked for.
     :param steps: asked for; 0: the epochs decide.
-    :param command: the words that train such a run anew; settings may be appended.
+    :param recipe: with which the run was started: a recipe, or a checkpoint that carries one.
+    :param own: a recipe with every key resolved, the run's own; for verbs that take no checkpoint.
+    :param init: the checkpoint it started from, where that is another; empty: none.
+    :param overrides: of the recipe, ``KEY=VALUE``.
     """
 
     weighting: str = "fixed"
@@ -94,15 +94,29 @@ class Settings:
     fusion: str = "nddr"
     epochs: int = 0
     steps: int = 0
-    command: tuple[str, ...] = ("mtl", _VERB, "RECIPE")
+    recipe: str = "RECIPE"
+    own: str = "RECIPE"
+    init: str = ""
+    overrides: tuple[str, ...] = ()
+
+    @property
+    def carried(self) -> bool:
+        """Whether the run was started from a checkpoint that carries its recipe."""
+        return self.recipe.endswith(SUFFIX)
 
 
 def read_settings(run: RunDir) -> Settings:
-    """From ``recipe.toml`` and ``env.json``; defaults for what is not there."""
-    command = tuple(_command(run))
+    """From ``recipe.toml`` and ``env.json``; defaults for what is not there.
+
+    :raises DataError: one of them is damaged.
+    """
+    started = _started(run)
     if not run.recipe.is_file():
-        return Settings(command=command)
-    recipe = tomllib.loads(run.recipe.read_text(encoding="utf-8"))
+        return Settings(**started)
+    try:
+        recipe = tomllib.loads(run.recipe.read_text(encoding="utf-8"))
+    except ValueError as fault:
+        raise run.damaged("recipe", run.recipe, fault) from None
     model, train = recipe.get("model", {}), recipe.get("train", {})
     return Settings(
         weighting=_name(recipe, "weighting", "fixed"),
@@ -112,7 +126,7 @@ def read_settings(run: RunDir) -> Settings:
         fusion=_name(model, "fusion", "nddr"),
         epochs=int(train.get("epochs", 0)),
         steps=int(train.get("steps", 0)),
-        command=command,
+        **started,
     )
 
 
@@ -121,16 +135,15 @@ def _name(table: Mapping[str, Any], key: str, default: str) -> str:
     return str(part.get("name", default) if isinstance(part, Mapping) else part)
 
 
-def _command(run: RunDir) -> list[str]:
-    """How the run was started, less what would overwrite a checkpoint; else its own recipe."""
-    words: list[str] = []
-    if run.environment.is_file():
-        content = json.loads(run.environment.read_text(encoding="utf-8"))
-        words = [str(word) for word in content.get("command", [])][1:]
-    if words[:1] != [_VERB] or len(words) < 2:
-        return ["mtl", _VERB, str(run.recipe)]
-    kept: list[str] = []
-    for before, word in zip(["", *words], words, strict=False):
-        if word not in _NOT_REPEATED and before not in _NOT_REPEATED:
-            kept.append(word)
-    return ["mtl", *kept]
+def _started(run: RunDir) -> dict[str, Any]:
+    """How the run was started, by what it has noted; else with its own recipe."""
+    noted = run.noted().get("started")
+    known = noted if isinstance(noted, Mapping) else {}
+    overrides = known.get("overrides")
+    named = bool(known.get("recipe")) and isinstance(overrides, list)
+    return {
+        "recipe": str(known["recipe"]) if named else str(run.recipe),
+        "own": str(run.recipe),
+        "init": str(known.get("init") or ""),
+        "overrides": tuple(map(str, overrides or ())) if named else (),
+    }

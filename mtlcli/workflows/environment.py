@@ -3,7 +3,7 @@
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 import torch
@@ -46,10 +46,19 @@ def device_name(device: torch.device) -> str:
     return f"{device.type}, {torch.get_num_threads()} threads"
 
 
-def describe(world: World, precision: str, datasets: Sequence[Dataset]) -> dict[str, object]:
-    """The content of ``env.json``."""
+def describe(
+    world: World,
+    precision: str,
+    datasets: Sequence[Dataset],
+    started: Mapping[str, object] | None = None,
+) -> dict[str, object]:
+    """The content of ``env.json``.
+
+    :param started: with what: recipe, init and overrides.
+    """
     return {
         "command": sys.argv,
+        "started": dict(started or {}),
         "versions": versions(),
         "platform": platform.platform(),
         "device": device_name(world.device),

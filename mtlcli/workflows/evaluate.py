@@ -20,6 +20,7 @@ from mtlcli.io import checkpoint
 from mtlcli.io.run_dir import write_json
 from mtlcli.tasks.base import Direction
 from mtlcli.workflows import build, environment
+from mtlcli.workflows.budget import epochs_in
 from mtlcli.workflows.checks import Ready
 
 _IMAGES = 64
@@ -30,7 +31,7 @@ _PIXELS = 480 * 640
 class Scored:
     """One network's scores on the split.
 
-    :param epochs: it was trained for in all, those of the best checkpoint and after.
+    :param epochs: it was trained for in all: its parents, to the best checkpoint, and after.
     """
 
     name: str
@@ -176,7 +177,7 @@ def _score(
             watch=lambda seen, _: progress.advance(len(seen.index)),
         )  # fmt: skip
     parameters = sum(p.numel() for p in loaded.net.parameters())
-    return Scored(loaded.name, loaded.path, loaded.header.get("budget", 0), parameters, scores)
+    return Scored(loaded.name, loaded.path, epochs_in(loaded.header), parameters, scores)
 
 
 def images_at_once(loaded: build.Loaded) -> int:

@@ -10,6 +10,7 @@ from mtlcli.errors import UsageError
 from mtlcli.io import checkpoint
 from mtlcli.recipe.load import from_plain, merge
 from mtlcli.recipe.schema import InputSpec, Recipe
+from mtlcli.workflows.budget import epochs_in
 from mtlcli.workflows.checks import TaskPlan
 
 #: what a fused network is trained with unless told otherwise: half as long and at 0.4 of the
@@ -36,9 +37,12 @@ class Parent:
     @property
     def backbone(self) -> dict[str, Any]:
         """The backbone as it was, without the weights it began with."""
+        return {key: value for key, value in self._begun.items() if key != "weights"}
+
+    @property
+    def _begun(self) -> dict[str, Any]:
         model = self.header["recipe"]["model"]
-        spec = model["backbones"].get(self.task, model["backbone"])
-        return {key: value for key, value in spec.items() if key != "weights"}
+        return dict(model["backbones"].get(self.task, model["backbone"]))
 
     def plain(self) -> dict[str, Any]:
         """What the fused checkpoint remembers of it."""
@@ -47,8 +51,10 @@ class Parent:
             "path": str(self.path),
             "sha256": self.header["sha256"],
             "tasks": [self.task],
-            "epochs": self.header.get("budget", 0),
+            "epochs": epochs_in(self.header),
             "scores": self.header["scores"],
+            "backbone": self._begun,
+            "lr": self.header["recipe"]["train"]["lr"],
         }
 
 

@@ -18,6 +18,7 @@ from mtlcli.tasks.latent.objective import Factors
 from mtlcli.tasks.latent.solver import Effort
 from mtlcli.tasks.latent_head import LatentHead
 from mtlcli.workflows import build
+from mtlcli.workflows.budget import epochs_in
 from mtlcli.workflows.checks import TaskPlan
 from mtlcli.workflows.latent_features import features_of
 from mtlcli.workflows.latent_fit import Fit, Grid, Scored, Trial, users
@@ -191,7 +192,7 @@ def _save(loaded: build.Loaded, plan: TaskPlan, made: Outcome, out: Path) -> Non
     tensors |= _head_tensors(plan.name, made.chosen.factors)
     header = build.header(
         recipe, plans, f"{loaded.name}-latent", margin=loaded.view.margin, images=loaded.images,
-        parents=[_parent(loaded)], budget=loaded.header.get("budget", 0),
+        parents=[_parent(loaded)],
         scores={"val": build.scores_plain({plan.name: made.scores[LATENT].metrics})},
     )  # fmt: skip
     checkpoint.save(out, tensors, header)
@@ -211,6 +212,6 @@ def _parent(loaded: build.Loaded) -> dict[str, Any]:
         "path": str(loaded.path),
         "sha256": loaded.header["sha256"],
         "tasks": list(loaded.tasks),
-        "epochs": loaded.header.get("budget", 0),
+        "epochs": epochs_in(loaded.header),
         "scores": loaded.header["scores"],
     }

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mtlcli import console
+from mtlcli.errors import MissingError
 from mtlcli.io import files
 
 if TYPE_CHECKING:
@@ -44,6 +45,18 @@ def can_plot() -> bool:
         console.info('no plots: matplotlib is missing (pip install "mtlcli[plots]")')
         return False
     return True
+
+
+def require(path: Path) -> None:
+    """See that a picture that was asked for by name can be drawn.
+
+    :raises MissingError: matplotlib is not installed.
+    """
+    if find_spec("matplotlib") is None:
+        raise MissingError(
+            f"{path} cannot be drawn: matplotlib is missing",
+            hint='pip install "mtlcli[plots]", or leave out -o',
+        )
 
 
 def panels(rows: int, columns: int, width: float, height: float) -> "tuple[Figure, Any]":

@@ -201,7 +201,7 @@ def _texts(run: RunDir) -> Iterator[str]:
     if run.recipe.is_file():
         text = run.recipe.read_text(encoding="utf-8")
         yield f"<h2>Recipe</h2><pre>{escape(text)}</pre>"
-    if run.environment.is_file():
-        content = json.loads(run.environment.read_text(encoding="utf-8"))
+    content = run.noted()
+    if content:
         text = json.dumps(content, indent=2, ensure_ascii=False)
         yield f"<h2>Environment</h2><pre>{escape(text)}</pre>"

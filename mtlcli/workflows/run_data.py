@@ -1,11 +1,13 @@
 """Which rows a network was trained on: known by their sha256, since a folder can change."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from mtlcli.data import manifest
+from mtlcli.data.manifest import Dataset
 from mtlcli.errors import DataError
+from mtlcli.io import files
 from mtlcli.io.run_dir import RunDir
 
 #: dataset folder → split → sha256 of its CSV; no splits where nothing is known.
@@ -18,17 +20,20 @@ def noted(checkpoint: Path, folders: Sequence[str]) -> Noted:
 
     :raises DataError: ``env.json`` is damaged.
     """
-    known: Noted = {}
-    path = RunDir(checkpoint.parent).environment
-    if path.is_file():
-        try:
-            known = dict(json.loads(path.read_text(encoding="utf-8")).get("data", {}))
-        except (ValueError, AttributeError, TypeError) as fault:
-            raise DataError(
-                f"the run's environment cannot be read: {fault}", where=path,
-                hint="delete this file; the run's checkpoints are not touched by it",
-            ) from None  # fmt: skip
+    run = RunDir(checkpoint.parent)
+    try:
+        known: Noted = dict(run.noted().get("data", {}))
+    except (ValueError, TypeError) as fault:
+        raise run.damaged("environment", run.environment, fault) from None
     return {folder: known.get(str(Path(folder))) or now(folder) for folder in folders}
+
+
+def fingerprint(dataset: Dataset) -> dict[str, Any]:
+    """Columns and checksums of the CSVs as they are now; not where the pictures lie."""
+    tables = [dataset.csv(split) for split in ("train", "val", "test")]
+    sums = [files.sha256(table) for table in tables if table.is_file()]
+    columns = {name: column.plain() for name, column in dataset.columns.items()}
+    return {"columns": columns, "tables": sums}
 
 
 def now(folder: str) -> dict[str, str]:

@@ -5,19 +5,23 @@ import io
 import itertools
 import json
 import math
+import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from mtlcli import console
-from mtlcli.errors import MtlError, StoppedError
-from mtlcli.io import files
+from mtlcli.data import manifest
+from mtlcli.errors import DataError, MtlError, StoppedError, UsageError
+from mtlcli.io import checkpoint, files
 from mtlcli.io.run_dir import write_json
 from mtlcli.io.toml import dumps
 from mtlcli.recipe import load
-from mtlcli.recipe.search_space import Rung
+from mtlcli.recipe.search_space import Rung, rungs
 from mtlcli.workflows import checks
+from mtlcli.workflows.run_data import fingerprint
+from mtlcli.workflows.sweep_jobs import essence, make_id
 
 Metrics = dict[str, dict[str, float]]
 
@@ -57,7 +61,42 @@ class Plan:
 
     def changes(self, number: int, epochs: int) -> list[str]:
         """All changes to the recipe of one trial."""
-        return [*self.overrides, *self.points[number], f"train.epochs={epochs}", "train.steps=0"]
+        return [*self.overrides, *self.points[number], *_length(epochs)]
+
+
+def make_plan(
+    recipe: str,
+    overrides: Sequence[str],
+    points: Sequence[list[str]],
+    *,
+    keep: int,
+    out: Path | None = None,
+    init: Path | None = None,
+) -> Plan:
+    """The rungs for those points that differ, the recipe as it is first.
+
+    :param points: changes, the first without any.
+    :param keep: of so many trials one goes on.
+    :raises UsageError: a point is no recipe, or none of them differs from the recipe itself.
+    """
+    loaded = load.load(recipe, overrides)
+    found: dict[str, list[str]] = {}
+    for point in points:
+        made = load.load(recipe, [*overrides, *point, *_length(1)]).recipe
+        found.setdefault(json.dumps(essence(made), sort_keys=True), point)
+    kept = list(found.values())
+    if len(kept) < 2 <= len(points):
+        raise UsageError(
+            "--over gives no value but the recipe's own", hint="add another value to --over"
+        )
+    target = out or Path("searches") / loaded.name.replace("/", "-")
+    steps = rungs(len(kept), loaded.recipe.train.epochs, keep)
+    return Plan(recipe, list(overrides), kept, steps, target, init)
+
+
+def _length(epochs: int) -> list[str]:
+    """The rung decides it, whatever recipe and points say."""
+    return [f"train.epochs={epochs}", "train.steps=0"]
 
 
 def check(plan: Plan) -> None:
@@ -83,11 +122,12 @@ def search(plan: Plan, device: str = "auto") -> list[Trial]:
     for rung in plan.rungs:
         made: list[Trial] = []
         for number in going[: rung.trials]:
-            known = done.get(_key(plan, number, rung.epochs))
-            trial = known or _train(plan, number, rung.epochs, device)
-            made.append(trial)
-            done[_key(plan, number, rung.epochs)] = trial
-            _write(plan, done)
+            key = _key(plan, number, rung.epochs)
+            if key not in done:
+                done[key] = _train(plan, number, rung.epochs, device)
+                _write(plan, done)
+            # by another --seed the same point may have had another number
+            made.append(replace(done[key], number=number, changes=plan.points[number]))
         made = _judged(plan, made)
         trials = [*trials, *made]
         # the recipe's own values go on in any case: what is found is held against them
@@ -96,18 +136,27 @@ def search(plan: Plan, device: str = "auto") -> list[Trial]:
 
 
 def _key(plan: Plan, number: int, epochs: int) -> str:
-    return json.dumps([plan.recipe, str(plan.init), plan.changes(number, epochs)])
+    """Equal for equal work: what the recipe says, the rows as they are now, and the start."""
+    recipe = load.load(plan.recipe, plan.changes(number, epochs)).recipe
+    decides = {
+        "recipe": essence(recipe),
+        "data": [fingerprint(manifest.load(folder)) for folder in recipe.data],
+        "init": checkpoint.read_header(plan.init)["sha256"] if plan.init else None,
+    }
+    return make_id("trial", decides)
 
 
 def _train(plan: Plan, number: int, epochs: int, device: str) -> Trial:
     from mtlcli.workflows.train import Start, train
 
     changes = plan.points[number]
-    loaded = load.load(plan.recipe, plan.changes(number, epochs))
+    given = plan.changes(number, epochs)
+    loaded = load.load(plan.recipe, given)
+    start = Start(plan.init, recipe=plan.recipe, overrides=tuple(given))
     console.info(f"trial {number}, {epochs} epochs: {' '.join(changes) or 'the recipe itself'}")
     try:
         ready = checks.check(loaded.recipe)
-        outcome = train(ready, f"{loaded.name}-search", Start(init=plan.init), device=device)
+        outcome = train(ready, f"{loaded.name}-search", start, device=device)
     except StoppedError:
         raise
     except MtlError as fault:  # such values may diverge; that is an answer too
@@ -139,7 +188,14 @@ def _read(plan: Plan) -> dict[str, Trial]:
     path = plan.out / "trials.json"
     if not path.is_file():
         return {}
-    return {key: Trial(**values) for key, values in json.loads(path.read_text("utf-8")).items()}
+    try:
+        held = json.loads(path.read_text("utf-8"))
+        return {key: Trial(**{**values, "choice": math.nan}) for key, values in held.items()}
+    except (OSError, ValueError, TypeError, AttributeError) as fault:
+        raise DataError(
+            f"the trials of the search cannot be read: {fault}", where=path,
+            hint="delete this file; they are then trained anew",
+        ) from None  # fmt: skip
 
 
 def _write(plan: Plan, done: dict[str, Trial]) -> None:
@@ -158,7 +214,7 @@ def finish(plan: Plan, trials: Sequence[Trial]) -> tuple[Trial, list[Path]]:
             "no trial of the last rung gave a score", hint="lower train.lr in the recipe"
         )
     winner = max(last, key=lambda t: t.choice)
-    changes = [*plan.overrides, *winner.changes, f"train.epochs={winner.epochs}"]
+    changes = plan.changes(winner.number, winner.epochs)
     made = [plan.out / "winner.toml", plan.out / "search.csv"]
     recipe = load.load(plan.recipe, changes).recipe
     files.write_text(made[0], dumps(recipe.plain()))
@@ -168,6 +224,13 @@ def finish(plan: Plan, trials: Sequence[Trial]) -> tuple[Trial, list[Path]]:
     if can_plot() and len(recipe.tasks) > 1:
         made.append(_draw(plan, trials, winner))
     return winner, made
+
+
+def follow_up(plan: Plan, winner: Trial, recipe: Path) -> str:
+    """The command that trains the winning recipe as it was trained in the search."""
+    verb = "train-mtl" if len(winner.scores) > 1 else "train-single"
+    start = ["--init", str(plan.init)] if plan.init else []
+    return shlex.join(["mtl", verb, str(recipe), *start])
 
 
 def table(trials: Sequence[Trial]) -> str:

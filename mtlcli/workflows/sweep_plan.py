@@ -8,14 +8,16 @@ from typing import Any
 
 from mtlcli.data.manifest import Dataset
 from mtlcli.errors import UsageError
-from mtlcli.io import checkpoint, files
+from mtlcli.io import checkpoint
 from mtlcli.io.run_dir import find_checkpoint
 from mtlcli.io.toml import dumps
 from mtlcli.recipe.schema import Recipe
 from mtlcli.recipe.sweep import Sweep
 from mtlcli.recipe.sweep_schema import Point, RowSpec, points
 from mtlcli.workflows import checks, sweep_checks
+from mtlcli.workflows.budget import epochs_in
 from mtlcli.workflows.checks import Ready
+from mtlcli.workflows.run_data import fingerprint
 from mtlcli.workflows.sweep_jobs import Job, essence, make_id, part
 
 
@@ -135,7 +137,7 @@ class _Builder:
         rows = sum(d.splits["train"].rows for d in ready.datasets if "train" in d.splits)
         header = checkpoint.read_header(Path(init)) if init else {}
         job = Job(
-            "", "train", title, tuple(start), recipe, init=init, before=_epochs_in(header),
+            "", "train", title, tuple(start), recipe, init=init, before=epochs_in(header),
             steps=spec.steps or spec.epochs * max(1, rows // spec.batch),
         )  # fmt: skip
         decides = {
@@ -178,23 +180,13 @@ class _Builder:
         return self._ready[key]
 
     def _fingerprint(self, dataset: Dataset) -> Any:
-        """Columns and checksums of the CSVs as they are now; not where the pictures lie."""
         if dataset.folder not in self._prints:
-            tables = [dataset.csv(split) for split in ("train", "val", "test")]
-            sums = [files.sha256(table) for table in tables if table.is_file()]
-            columns = {name: column.plain() for name, column in dataset.columns.items()}
-            self._prints[dataset.folder] = {"columns": columns, "tables": sums}
+            self._prints[dataset.folder] = fingerprint(dataset)
         return self._prints[dataset.folder]
 
 
 def _hash_of(job_id: str) -> str:
     return job_id.rpartition("-")[2]
-
-
-def _epochs_in(header: Mapping[str, Any]) -> int:
-    """Epochs of a checkpoint and of the networks it was fused from."""
-    parents = [parent.get("epochs", 0) for parent in header.get("parents", [])]
-    return int(header.get("budget", 0)) + max(parents, default=0)
 
 
 def fuse_words(recipe: Recipe, calibrate: bool) -> list[str]:

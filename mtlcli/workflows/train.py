@@ -77,17 +77,19 @@ class Training:
         self.trainer, self.epochs = parts.trainer, parts.epochs
         self.book = Book(baseline=parts.parents_scores())
         if start.run is None:
-            self.dir = self._open_run()
+            self.dir = self._open_run(start)
         else:
             self.dir = start.run
             self._restore(start.run)
 
-    def _open_run(self) -> RunDir:
+    def _open_run(self, start: Start) -> RunDir:
         """A fresh folder with all that a restart needs, so that no moment is without one."""
         run = RunDir(Path(self.world.same(str(create(self.name).path if self.world.first else ""))))
         if self.world.first:
             files.write_text(run.recipe, dumps(self.ready.recipe.plain()))
-            note = environment.describe(self.world, self.trainer.precision, self.ready.datasets)
+            note = environment.describe(
+                self.world, self.trainer.precision, self.ready.datasets, start.plain()
+            )
             write_json(run.environment, note)
             self._save_restart_point(run)
             run.set_status(

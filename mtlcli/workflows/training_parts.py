@@ -33,10 +33,19 @@ class Start:
 
     :param init: a checkpoint whose weights and model are taken.
     :param run: an unfinished run to go on with.
+    :param recipe: as the user named it, a recipe or the checkpoint that carries one; for the
+        record, as are the overrides.
     """
 
     init: Path | None = None
     run: RunDir | None = None
+    recipe: str = ""
+    overrides: tuple[str, ...] = ()
+
+    def plain(self) -> dict[str, Any]:
+        """For ``env.json``; ``init`` is null where the checkpoint stands for the recipe."""
+        init = None if self.init is None or str(self.init) == self.recipe else str(self.init)
+        return {"recipe": self.recipe, "init": init, "overrides": list(self.overrides)}
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import shlex
 from statistics import median
 
 from mtlcli.workflows.diagnosis import Diagnosis, TaskState
+from mtlcli.workflows.diagnosis_read import Settings
 
 #: From so many tasks on, only methods whose cost does not grow with them: on CelebA's 40 tasks an
 #: epoch of FAMO is published as 1.1 times that of equal weights, CAGrad's 4.5, PCGrad's 8.1.
@@ -27,10 +28,23 @@ MORE_LOOKS = 16
 
 
 def _again(diagnosis: Diagnosis, *settings: str) -> str:
-    """The run's own command with these settings in place of those of the same keys."""
+    """What trains such a run anew, with these settings in place of those of the same keys.
+
+    Without ``-o``: it would write over the run's checkpoint.
+    """
+    own = diagnosis.settings
+    if len(diagnosis.tasks) == 1:  # perhaps one of a recipe's several; the run's own has it alone
+        return shlex.join(["mtl", "train-single", own.own, *settings, *_start(own)])
+    return shlex.join(["mtl", "train-mtl", own.recipe, *_kept(own, *settings), *_start(own)])
+
+
+def _kept(own: Settings, *settings: str) -> list[str]:
     keys = {setting.partition("=")[0] for setting in settings}
-    kept = [w for w in diagnosis.settings.command if w.partition("=")[0] not in keys]
-    return shlex.join([*kept, *settings])
+    return [*(w for w in own.overrides if w.partition("=")[0] not in keys), *settings]
+
+
+def _start(own: Settings) -> list[str]:
+    return ["--init", own.init] if own.init else []
 
 
 def number(value: float) -> str:
@@ -83,18 +97,32 @@ def by_factor(diagnosis: Diagnosis, state: TaskState, times: float) -> str:
 
 def search(diagnosis: Diagnosis, state: TaskState, times: float) -> str:
     """A search of the task's factor a decade around what the lengths suggest."""
+    own = diagnosis.settings
     middle = _factor(diagnosis, state, times)
-    words = diagnosis.settings.command
-    recipe = words[2] if len(words) > 2 else "RECIPE"
     span = f"{number(middle / 3)}..{number(middle * 3)}"
-    return f"mtl search {shlex.quote(recipe)} --over loss.{state.task}={span}:log"
+    words = [*_of_recipe(own, fixed=True), "--over", f"loss.{state.task}={span}:log"]
+    start = ["--init", own.recipe] if own.carried else _start(own)
+    return shlex.join(["mtl", "search", *words, *start])
 
 
 def alone(diagnosis: Diagnosis, state: TaskState) -> str:
-    """The task on its own, to be held against the run with ``mtl compare``."""
-    words = diagnosis.settings.command
-    recipe = words[2] if len(words) > 2 else "RECIPE"
-    return f"mtl train-single {shlex.quote(recipe)} --task {state.task}"
+    """The task on its own, to be held against the run with ``mtl compare``.
+
+    From its recipe alone: what the run started from has several tasks.
+    """
+    words = [*_of_recipe(diagnosis.settings), "--task", state.task]
+    return shlex.join(["mtl", "train-single", *words])
+
+
+def _of_recipe(own: Settings, *, fixed: bool = False) -> list[str]:
+    """The recipe and its changes, for verbs that take no checkpoint.
+
+    :param fixed: with fixed weights, where the run has others.
+    """
+    change = ["weighting=fixed"] if fixed and own.weighting != "fixed" else []
+    if own.carried:
+        return [own.own, *change]  # resolved: the changes are in it
+    return [own.recipe, *_kept(own, *change)]
 
 
 def longer(diagnosis: Diagnosis) -> str:

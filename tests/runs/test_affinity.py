@@ -67,6 +67,16 @@ def test_equal_tasks_belong_together_and_the_answer_names_the_command(
     assert (workdir / "made.png").read_bytes()[:4] == b"\x89PNG"
 
 
+def test_a_picture_that_cannot_be_drawn_is_refused_before_the_work(
+    parents: Parents, mtl: Run, monkeypatch: pytest.MonkeyPatch, workdir: Path
+) -> None:
+    monkeypatch.setattr("mtlcli.workflows.plots.find_spec", lambda _: None)
+    monkeypatch.setattr("mtlcli.workflows.affinity.affinity", lambda *_, **__: pytest.fail("work"))
+    result = mtl("affinity", parents["gender"], parents["age"], "-o", "made.png", "-q")
+    assert result.code == 4 and "made.png" in result.err and "matplotlib" in result.err
+    assert not (workdir / "made.png").exists()
+
+
 def test_a_folder_may_be_named_and_the_default_is_val(
     parents: Parents, tiny_copy: Path, mtl: Run
 ) -> None:

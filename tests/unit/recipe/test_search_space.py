@@ -1,6 +1,7 @@
 """Points of a search lie in their ranges, repeat with the seed; rungs keep to the budget."""
 
 import itertools
+import math
 
 import pytest
 from hypothesis import given, settings
@@ -30,9 +31,18 @@ def test_points_lie_in_their_range(
 
 
 def test_a_list_is_visited_evenly() -> None:
-    made = points([parse("train.lr=0.1, 0.2,0.4")], 10)
-    values = [change for (change,) in made[1:]]
+    made = points([parse("train.lr=0.1, 0.2,0.4"), parse("loss.age=1..2")], 10)
+    values = [change for change, _ in made[1:]]
     assert all(2 <= values.count(f"train.lr={v}") <= 4 for v in ("0.1", "0.2", "0.4"))
+
+
+@settings(derandomize=True, deadline=None, max_examples=30)
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=3), st.integers(2, 40), st.integers(0, 3))
+def test_no_point_comes_twice(sizes: list[int], count: int, seed: int) -> None:
+    axes = [parse(f"k{i}={','.join(map(str, range(n)))}") for i, n in enumerate(sizes)]
+    made = points(axes, count, seed)
+    assert len({tuple(point) for point in made}) == len(made)
+    assert len(made) == 1 + min(count - 1, math.prod(sizes))  # all that there are, or as asked
 
 
 def test_two_keys_do_not_move_together() -> None:

@@ -258,14 +258,36 @@ def test_spread() -> None:
 
 
 def test_settings_of_a_run(run: RunDir) -> None:
-    assert read_settings(run).command[:2] == ("mtl", "train-mtl")
+    assert read_settings(run).recipe == read_settings(run).own == str(run.recipe)
     run.recipe.write_text(
         'aggregator = "pcgrad"\n[weighting]\nname = "dwa"\n[loss]\nage = 2\n[model]\n'
         'architecture = {name = "shared"}\n[train]\nepochs = 7\n'
     )
-    command = ["/bin/mtl", "train-mtl", "x", "-o", "best", "loss.age=2"]
-    run.environment.write_text(json.dumps({"command": command}))
+    started = {"recipe": "x", "init": "n.st", "overrides": ["loss.age=2"]}
+    run.environment.write_text(json.dumps({"command": ["mtl", "-h"], "started": started}))
     found = read_settings(run)
     assert (found.weighting, found.aggregator, found.factors) == ("dwa", "pcgrad", {"age": 2.0})
     assert (found.architecture, found.epochs) == ("shared", 7)
-    assert found.command == ("mtl", "train-mtl", "x", "loss.age=2")
+    assert (found.recipe, found.init, found.overrides) == ("x", "n.st", ("loss.age=2",))
+
+
+@pytest.mark.parametrize("started", [None, [], {"recipe": "x"}, {"recipe": "", "overrides": []},
+                                     {"overrides": "loss.age=2", "recipe": "x"}])  # fmt: skip
+def test_of_an_older_run_its_own_recipe_is_taken(run: RunDir, started: Any) -> None:
+    run.environment.write_text(json.dumps({"command": ["mtl", "train-mtl"], "started": started}))
+    found = read_settings(run)
+    assert (found.recipe, found.init, found.overrides) == (str(run.recipe), "", ())
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", "\\"])
+def test_a_damaged_environment_is_named(run: RunDir, text: str) -> None:
+    run.environment.write_text(text)
+    with pytest.raises(DataError, match="environment cannot be read") as fault:
+        read_settings(run)
+    assert fault.value.where == str(run.environment)
+
+
+def test_a_damaged_recipe_is_named(run: RunDir) -> None:
+    run.recipe.write_text("= 1")
+    with pytest.raises(DataError, match="recipe cannot be read"):
+        read_settings(run)

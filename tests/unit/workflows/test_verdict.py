@@ -195,10 +195,49 @@ def test_an_aggregator_that_stalls() -> None:
 
 def test_what_is_in_use_is_not_advised() -> None:
     made = _diagnosis(_of("a", "b"), {"a b": -0.3})
-    made = _with(made, aggregator="fairgrad", command=("mtl", "train-mtl", "r", "aggregator=x"))
+    made = _with(made, aggregator="fairgrad", recipe="r", overrides=("aggregator=x",))
     assert judge(made)[0].attempt == "mtl train-mtl r aggregator=db_mtl"
     many = _with(_diagnosis(_of(*"abcdefghij"), {"a b": -0.3}), weighting="famo")
     assert "weighting=scale_invariant" in judge(many)[0].attempt
+
+
+TOLD = {"recipe": "my.toml", "own": "runs/x-001/recipe.toml", "init": "a b.st",
+        "overrides": ("train.lr=1", "loss.a=2", "weighting=dwa")}  # fmt: skip
+
+
+def _dominated(**changed: Any) -> str:
+    tasks = [_state("a", loss=40.0, norm=40.0, pull=40.0, weighted_loss=40.0), _state("b")]
+    return judge(_with(_diagnosis(tasks), weighting="dwa", **changed))[0].attempt
+
+
+def test_advice_keeps_start_and_overrides() -> None:
+    advised = _dominated(**TOLD)
+    assert (
+        "mtl train-mtl my.toml train.lr=1 loss.a=2 weighting=scale_invariant --init 'a b.st'"
+        in (advised)
+    )
+    assert "mtl search my.toml train.lr=1 loss.a=2 weighting=fixed --over loss.a=" in advised
+    assert advised.endswith("--init 'a b.st'")
+
+
+def test_advice_for_a_run_from_a_checkpoint() -> None:
+    """`train-mtl` takes it as its recipe; `search` and `train-single` do not."""
+    advised = _dominated(**{**TOLD, "recipe": "nddr.st", "init": ""})
+    assert "mtl train-mtl nddr.st train.lr=1 loss.a=2 weighting=scale_invariant" in advised
+    assert "mtl search runs/x-001/recipe.toml weighting=fixed --over loss.a=" in advised
+    assert advised.endswith("--init nddr.st")
+    made = _diagnosis(_of("gender", "age", "race"), {"gender race": -0.2, "age race": -0.3})
+    split = judge(_with(made, **{**TOLD, "recipe": "nddr.st", "init": ""}))[0].attempt
+    assert split.startswith("mtl train-single runs/x-001/recipe.toml --task race,")
+    split = judge(_with(made, **TOLD))[0].attempt
+    assert split.startswith(
+        "mtl train-single my.toml train.lr=1 loss.a=2 weighting=dwa --task race,"
+    )
+
+
+def test_advice_for_one_task_trains_one() -> None:
+    made = _with(_diagnosis([_state("a", falling=0.2)]), steps=900, own="runs/a-001/recipe.toml")
+    assert judge(made)[0].attempt == "mtl train-single runs/a-001/recipe.toml train.steps=1350"
 
 
 def test_what_is_missing_is_said() -> None:
