@@ -33,7 +33,8 @@ class AtFeatures(Way):
         pieces = {task: self._backward(share, leaves, behind) for task, share in shares.items()}
         unbalanced = [self._backward(idle, leaves, behind)] if self.objective.regularisers else []
         rows = torch.stack([_flat(found, leaves) for found in pieces.values()])
-        sums = dict(zip(losses, rows.sum(1), strict=True))
+        # over all ranks, which must agree on whether they go on
+        sums = dict(zip(losses, self.world.sum(rows.sum(1)), strict=True))
         faulty = self.faulty(losses, idle) or not_finite(sums)
         if faulty:
             return Found(losses, faulty)
@@ -46,7 +47,7 @@ class AtFeatures(Way):
             direction = direction + _flat(more, leaves)
             self._add(more[len(leaves) :], behind)
         torch.autograd.backward(maps, _unflat(direction * self.scale, leaves))
-        self._over_ranks()
+        self.add_up_ranks()
         return found
 
     def _behind(self, outputs: Mapping[str, Tensor], leaves: list[Tensor]) -> list[nn.Parameter]:
@@ -111,7 +112,7 @@ class AtFeatures(Way):
         direction = balancer.aggregator(weights.to(rows).view(-1, 1) * rows, weighted)
         used = dict(balancer.aggregator.used)
         known = dict(zip(losses, weights.tolist(), strict=True))
-        faulty = not_finite({"all tasks together": direction.sum()})
+        faulty = not_finite({"all tasks together": self.world.sum(direction.sum())})
         for index, parameter in enumerate(behind, start=len(leaves)):
             users = {t: g for t, found in pieces.items() if (g := found[index]) is not None}
             several = len(users) > 1 or balancer.aggregator.weights_heads
@@ -126,12 +127,6 @@ class AtFeatures(Way):
         for parameter, gradient in zip(behind, gradients, strict=True):
             if gradient is not None and parameter.grad is not None:
                 parameter.grad.add_(gradient.detach(), alpha=self.scale)
-
-    def _over_ranks(self) -> None:
-        if self.world.size > 1:
-            for parameter in self.objective.net.parameters():
-                if parameter.grad is not None:
-                    parameter.grad = self.world.sum(parameter.grad)
 
 
 def _flat(found: Sequence[Tensor | None], maps: Sequence[Tensor]) -> Tensor:
