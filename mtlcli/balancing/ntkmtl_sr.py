@@ -12,7 +12,9 @@ class NtkMtlSr(Aggregator):
 
     NTKMTL-SR, Qin et al. (NeurIPS 2025), eq. 17, 18 and algorithm 2: the kernel is that of
     ``parts`` mini-batches of the batch, from the losses' gradients at the shared features;
-    always there, whatever ``gradients`` says. Heads get ω too, since it weighs losses. Over
+    always there, whatever ``gradients`` says. Here a mini-batch's gradients are summed over its
+    images before the kernel, and ω is from the mean of λ; the authors' code lays the images' side
+    by side and takes the sum of λ, √P times as much. Heads get ω too, since it weighs losses. Over
     several ranks each has the kernel of its own rows, and λ is their sum. Cost: K backward
     passes through the heads, one through the rest.
 

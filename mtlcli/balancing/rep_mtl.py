@@ -46,7 +46,12 @@ class RepMtl(Aggregator):
         return gradients.sum(0)
 
     def penalty(self, saliencies: Tensor) -> Tensor:
-        """λ_tsr L_tsr + λ_csa L_csa, from saliencies ``[P, B, C, places]``."""
+        """λ_tsr L_tsr + λ_csa L_csa, from saliencies ``[P, B, C, places]``.
+
+        Neither depends on their common size, which is that of a mean over a batch: they are brought
+        to 1 first, so that their products stay far above the smallest numbers.
+        """
+        saliencies = saliencies / saliencies.detach().abs().amax().clamp(min=1e-30)
         regulation = self.regulation * entropy(saliencies)
         return regulation + self.alignment * alignment(saliencies, self.temperature)
 
@@ -64,14 +69,17 @@ def entropy(saliencies: Tensor) -> Tensor:
 def alignment(saliencies: Tensor, temperature: float) -> Tensor:
     """Eq. 7 to 9. Affinities ``[C, C]`` are never formed: <S Sᵀ, A Aᵀ> = ‖Sᵀ A‖².
 
+    An image without a label for a task has a saliency of 0 there, at which a root alone has no
+    derivative.
+
     :param saliencies: ``[P, B, C, places]``.
     """
     tasks, images = saliencies.shape[:2]
     if images < 2:
         return saliencies.sum() * 0
     anchors = saliencies.mean(3).permute(1, 2, 0)  # [B, C, P]
-    own = (anchors.transpose(1, 2) @ anchors).square().sum((1, 2)).sqrt() + _EPS  # [B]
-    norms = (saliencies.transpose(2, 3) @ saliencies).square().sum((2, 3)).sqrt() + _EPS  # [P, B]
+    own = _root((anchors.transpose(1, 2) @ anchors).square().sum((1, 2)))  # [B]
+    norms = _root((saliencies.transpose(2, 3) @ saliencies).square().sum((2, 3)))  # [P, B]
     near = (saliencies.transpose(2, 3) @ anchors).square().sum((2, 3)) / (norms * own)  # [P, B]
     flat = anchors.permute(0, 2, 1).reshape(images * tasks, -1)
     crossed = (flat @ flat.T).square().view(images, tasks, images, tasks).sum((1, 3))
@@ -79,3 +87,7 @@ def alignment(saliencies: Tensor, temperature: float) -> Tensor:
     others = ~torch.eye(images, dtype=torch.bool, device=apart.device)
     against = apart.masked_fill(~others, -torch.inf).logsumexp(1)
     return (against - near / temperature).mean()
+
+
+def _root(squares: Tensor) -> Tensor:
+    return (squares + _EPS**2).sqrt()

@@ -31,20 +31,23 @@ class AtFeatures(Way):
         maps, leaves = [a for a, _ in cuts], [b for _, b in cuts]
         behind = self._behind({**shares, "": idle}, leaves)
         pieces = {task: self._backward(share, leaves, behind) for task, share in shares.items()}
-        unbalanced = self._backward(idle, leaves, behind) if self.objective.regularisers else []
+        unbalanced = [self._backward(idle, leaves, behind)] if self.objective.regularisers else []
         rows = torch.stack([_flat(found, leaves) for found in pieces.values()])
-        sums = dict(zip(losses, rows.sum(1), strict=True))
+        # over all ranks, which must agree on whether they go on
+        sums = dict(zip(losses, self.world.sum(rows.sum(1)), strict=True))
         faulty = self.faulty(losses, idle) or not_finite(sums)
         if faulty:
             return Found(losses, faulty)
         direction, found = self._mixed(rows, losses, pieces, leaves, behind, gram=gram)
         if found.faulty:
             return found
-        if unbalanced:
-            direction = direction + _flat(unbalanced, leaves)
-            self._add(unbalanced[len(leaves) :], behind)
+        if self.balancer.aggregator.penalises:
+            unbalanced.append(self._penalty(pieces, found.weights, leaves, behind))
+        for more in unbalanced:
+            direction = direction + _flat(more, leaves)
+            self._add(more[len(leaves) :], behind)
         torch.autograd.backward(maps, _unflat(direction * self.scale, leaves))
-        self._over_ranks()
+        self.add_up_ranks()
         return found
 
     def _behind(self, outputs: Mapping[str, Tensor], leaves: list[Tensor]) -> list[nn.Parameter]:
@@ -58,9 +61,34 @@ class AtFeatures(Way):
         """The task's gradients at Z and behind it; None where it has no part."""
         wanted = [*leaves, *behind]
         found = torch.autograd.grad(
-            self.scaler.scale(share), wanted, retain_graph=True, allow_unused=True
-        )
+            self.scaler.scale(share), wanted, retain_graph=True, allow_unused=True,
+            create_graph=self.balancer.aggregator.penalises,
+        )  # fmt: skip
         return [None if gradient is None else gradient / self.scale for gradient in found]
+
+    def _penalty(
+        self,
+        pieces: Mapping[str, list[Tensor | None]],
+        weights: Mapping[str, float],
+        leaves: list[Tensor],
+        behind: list[nn.Parameter],
+    ) -> list[Tensor | None]:
+        """The gradients at Z and behind it of the aggregator's penalty, by a second derivative.
+
+        Where Z is several maps, it is the mean over them, so that its strength means the same in
+        every architecture; likewise over the ranks, each of which has rows of its own.
+        """
+        values = []
+        for index, leaf in enumerate(leaves):
+            found = [(weights[t], gradients[index]) for t, gradients in pieces.items()]
+            rows = [leaf.new_zeros(leaf.shape) if g is None else w * g for w, g in found]
+            saliencies = torch.stack(rows).float()
+            saliencies = saliencies.reshape(*saliencies.shape[:3], -1)
+            values.append(self.balancer.aggregator.penalty(saliencies))
+        mean = torch.stack(values).mean() / self.world.size
+        if not mean.requires_grad:  # frozen heads with losses that are straight lines
+            return [None] * (len(leaves) + len(behind))
+        return self._backward(mean, leaves, behind)
 
     def _mixed(
         self,
@@ -84,33 +112,27 @@ class AtFeatures(Way):
         direction = balancer.aggregator(weights.to(rows).view(-1, 1) * rows, weighted)
         used = dict(balancer.aggregator.used)
         known = dict(zip(losses, weights.tolist(), strict=True))
-        faulty = not_finite({"all tasks together": direction.sum()})
+        faulty = not_finite({"all tasks together": self.world.sum(direction.sum())})
         for index, parameter in enumerate(behind, start=len(leaves)):
             users = {t: g for t, found in pieces.items() if (g := found[index]) is not None}
             several = len(users) > 1 or balancer.aggregator.weights_heads
             times = {t: known[t] * (used.get(t, 1.0) if several else 1.0) for t in users}
             parameter.grad = torch.zeros_like(parameter)
             for task, gradient in users.items():
-                parameter.grad.add_(gradient, alpha=times[task] * self.scale)
+                parameter.grad.add_(gradient.detach(), alpha=times[task] * self.scale)
         return direction, Found(losses, faulty, known, used, inner)
 
     def _add(self, gradients: Sequence[Tensor | None], behind: list[nn.Parameter]) -> None:
         """Add the penalties' gradients behind Z to the tasks'."""
         for parameter, gradient in zip(behind, gradients, strict=True):
             if gradient is not None and parameter.grad is not None:
-                parameter.grad.add_(gradient, alpha=self.scale)
-
-    def _over_ranks(self) -> None:
-        if self.world.size > 1:
-            for parameter in self.objective.net.parameters():
-                if parameter.grad is not None:
-                    parameter.grad = self.world.sum(parameter.grad)
+                parameter.grad.add_(gradient.detach(), alpha=self.scale)
 
 
 def _flat(found: Sequence[Tensor | None], maps: Sequence[Tensor]) -> Tensor:
     """Gradients of the maps ``[B, ...]`` as one row ``[B · F]``, image after image."""
     pieces = [
-        torch.zeros_like(x).flatten(1) if g is None else g.flatten(1)
+        torch.zeros_like(x).flatten(1) if g is None else g.detach().flatten(1)
         for g, x in zip(found[: len(maps)], maps, strict=True)
     ]
     return torch.cat(pieces, 1).flatten().float()

@@ -94,6 +94,13 @@ class Way(ABC):
             return not_finite(losses)
         return not_finite({**losses, "the regularisers": self.world.sum(idle.detach())})
 
+    def add_up_ranks(self) -> None:
+        """Every gradient becomes its sum over the ranks."""
+        if self.world.size > 1:
+            for parameter in self.objective.net.parameters():
+                if parameter.grad is not None:
+                    parameter.grad = self.world.sum(parameter.grad)
+
     @property
     def scale(self) -> float:
         """By which fp16 losses are multiplied; 1 in other formats."""

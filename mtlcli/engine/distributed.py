@@ -91,7 +91,7 @@ def replicate(module: nn.Module, world: World) -> nn.Module:
 
 
 class _SumOverRanks(torch.autograd.Function):
-    """All-reduce whose gradient is an all-reduce."""
+    """All-reduce whose gradient is an all-reduce, and the gradient of that one too."""
 
     @staticmethod
     def forward(ctx: Any, tensor: Tensor) -> Tensor:
@@ -101,8 +101,7 @@ class _SumOverRanks(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        total = gradients[0].clone()
-        dist.all_reduce(total)
+        total: Tensor = _SumOverRanks.apply(gradients[0])
         return total
 
 

@@ -17,11 +17,16 @@ class Jointly(Way):
     The weights belong to the whole batch's losses. Where the batch comes in several parts, they
     must not depend on them (:attr:`Weighting.linear`), since the first part's backward pass is made
     before the last part's loss is known.
+
+    DDP sums the gradients over the ranks. It is not there where an aggregator takes them apart but
+    for rare batches, such as one without any label.
     """
 
     def __call__(
         self, parts: Sequence[Batch], counts: Mapping[str, Count], *, gram: bool = False
     ) -> Found:
+        if not self._wrapped:
+            self.world.same_buffers(self.objective)
         losses: dict[str, Tensor] = {}
         weights = torch.zeros(0)
         for index, part in enumerate(parts):
@@ -36,6 +41,8 @@ class Jointly(Way):
                     seen = losses if len(parts) == 1 else dict.fromkeys(losses, torch.ones(()))
                     weights = self.balancer.weights(seen, self.scale)
                 self._backward(shares, weights, idle)
+        if not self._wrapped:
+            self.add_up_ranks()
         known = dict(zip(losses, weights.tolist(), strict=True))
         return Found(losses, weights=known)
 
@@ -44,10 +51,15 @@ class Jointly(Way):
         if shares:
             total = total + (weights.to(idle) * torch.stack([*shares.values()])).sum()
         # DDP averages over ranks; the counts are already global, so undo the average
-        torch.autograd.backward(self.scaler.scale(total * self.world.size))
+        times = self.world.size if self._wrapped else 1
+        torch.autograd.backward(self.scaler.scale(total * times))
+
+    @property
+    def _wrapped(self) -> bool:
+        return self.module is not self.objective
 
     def _synchronised(self, *, last: bool) -> contextlib.AbstractContextManager[object]:
-        if last or self.world.size == 1:
+        if last or not self._wrapped:
             return contextlib.nullcontext()
         context: contextlib.AbstractContextManager[object] = self.module.no_sync()  # type: ignore[operator]
         return context

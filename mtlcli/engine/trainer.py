@@ -94,7 +94,7 @@ class Trainer:
         how = (objective, balancer, world, precision, self.scaler)
         self.jointly, self.separately = Jointly(*how), Separately(*how)
         self.at_features = AtFeatures(*how)
-        if not balancer.separate:
+        if not balancer.separate or len(objective.tasks) == 1:
             self.jointly.module = replicate(objective, world)
 
     @property

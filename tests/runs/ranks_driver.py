@@ -104,6 +104,50 @@ def regularised(world: World) -> dict[str, list[float]]:
     return made
 
 
+def exceptions(world: World) -> dict[str, list[float]]:
+    """What does not come to the aggregator of a recipe that has one: a network of one task, and a
+    batch without any label, which leaves the penalties."""
+    alone = make_objective("squeezenet1_1", architecture="shared").double()
+    del alone.tasks["age"], alone.net.heads["age"]
+    alone.net.tasks.remove("age")
+    unlabelled = make_objective("squeezenet1_1", architecture="shared").double()
+    part = registry.build("regulariser", "l21", ["gender", "age"], options={"strength": 0.05})
+    unlabelled.regularisers.append(part)
+    nothing = make_batch(8, seed=3, gender=list(range(8)), age=list(range(8)))
+    made: dict[str, list[float]] = {}
+    for name, objective, batches, parts in (
+        ("alone", alone, BATCHES[:1], 1), ("unlabelled", unlabelled, (nothing,), 2)
+    ):  # fmt: skip
+        for module in objective.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
+        balancer = make_balancer("fixed", "mgda")
+        trainer = make_trainer(objective, world=world, balancer=balancer, accumulate=parts, lr=0.1)
+        for batch in batches * 2:
+            trainer.train_step(dealt(batch, world))
+        kept = torch.cat([p.detach().flatten()[:9] for p in objective.net.parameters()])
+        made[name] = world.joined(kept.unsqueeze(0)).amax(0).tolist()  # of every rank
+    return made
+
+
+def faults(world: World) -> dict[str, list[str]]:
+    """Who is named where the last rank alone has a gradient that is no number."""
+    made: dict[str, list[str]] = {}
+    for aggregator, level in (("mgda", "parameters"), ("mgda", "features")):
+        objective = make_objective("squeezenet1_1", architecture="shared")
+        if world.rank == world.size - 1:
+            objective.net.heads["age"].register_forward_hook(
+                lambda head, read, answer: (
+                    answer.register_hook(lambda slope: slope * torch.nan) and None
+                )
+            )
+        balancer = make_balancer("fixed", aggregator, level)
+        trainer = make_trainer(objective, world=world, balancer=balancer)
+        step = trainer.train_step(dealt(BATCHES[0], world))
+        made[f"{aggregator}/{level}"] = list(step.faulty)
+    return made
+
+
 class Looked:
     """This rank's part of the training rows, as a loader for evaluation gives them."""
 
@@ -169,6 +213,8 @@ def main(out: Path) -> None:
     found["balanced"] = balanced(world)
     found["regularised"] = regularised(world)
     found["completed"] = completed(world)
+    found["exceptions"] = exceptions(world)
+    found["faults"] = faults(world)
     found["scores"] = scored(trainer, world)
     found["stopped"] = [world.any(world.rank == 1), world.any(False)]
     # as many rows as the rank's number, so that the first has none

@@ -87,6 +87,23 @@ def test_penalties_on_weights_count_once_over_ranks_and_parts(found: list[Any]) 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("what", ["alone", "unlabelled"])
+def test_what_an_aggregator_does_not_see_is_still_summed_over_ranks(
+    found: list[Any], what: str
+) -> None:
+    """A recipe's aggregator, and a network of one task, or a batch without any label."""
+    one, two = (result["exceptions"][what] for result in found)
+    assert two == pytest.approx(one, rel=1e-6, abs=1e-9)
+
+
+@pytest.mark.slow
+def test_ranks_agree_that_a_gradient_of_one_of_them_is_no_number(found: list[Any]) -> None:
+    one, two = (result["faults"] for result in found)
+    assert one == two and len(two) > 1
+    assert all(named == ["age"] for named in two.values())
+
+
+@pytest.mark.slow
 def test_two_ranks_complete_missing_labels_as_one(found: list[Any]) -> None:
     """Tables of a teacher who looked at rows of both ranks, and running averages over both."""
     one, two = (result["completed"] for result in found)

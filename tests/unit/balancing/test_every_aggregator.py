@@ -256,14 +256,14 @@ def test_graddrop_keeps_one_sign_and_all_of_it() -> None:
 
 
 def test_db_mtl_brings_logarithmic_gradients_to_one_norm() -> None:
-    gradients, values = rows(3), losses(FIVE[:3])
-    logs = torch.stack([g / v for g, v in zip(gradients, values.values(), strict=True)])
+    logs = rows(3)  # of log L already: the weighting that it brings
     norms = logs.norm(dim=1, keepdim=True)
     expected = (logs / norms).sum(0) * norms.max()
-    method = made("db_mtl", FIVE)
-    assert torch.allclose(direction(method, gradients, values), expected, rtol=1e-5, atol=1e-5)
-    again = direction(method, 2 * gradients, values, 1)  # b = 2 g + 0.9 (g - 2 g)
-    assert torch.allclose(again, 1.1 * expected, rtol=1e-4, atol=1e-4)
+    for beta, growth in ((0.9, 1.1), (0.0, 2.0)):  # b = 2 g + 0.9 (g - 2 g)
+        method = made("db_mtl", FIVE, beta=beta)
+        assert torch.allclose(direction(method, logs, losses(FIVE[:3])), expected, atol=1e-5)
+        again = direction(method, 2 * logs, losses(FIVE[:3]), 1)
+        assert torch.allclose(again, growth * expected, rtol=1e-4, atol=1e-4)
 
 
 def test_moco_tracks_normalised_gradients() -> None:

@@ -150,3 +150,16 @@ def test_looking_at_gradients_changes_no_update(small: Small) -> None:
     close(*after, tolerance=1e-6)
     assert step.look is not None and step.look.gram is not None
     assert step.look.gram.shape == (2, 2)
+
+
+def test_with_db_mtl_heads_descend_the_logarithm_of_their_loss(small: Small) -> None:
+    balancer, batch = small("balancer")("scale_invariant", "db_mtl"), small("batch")()
+    trainer = small("trainer")(small("objective")(architecture="shared"), balancer=balancer)
+    _, gradients = found(trainer, trainer.separately, batch)
+    counts = trainer._counts(batch)
+    trainer.objective.zero_grad(set_to_none=True)
+    losses, _ = trainer.objective(batch.images, batch.targets, batch.weights, counts, batch.more)
+    torch.stack([loss.log() for loss in losses.values()]).sum().backward()
+    for name, parameter in trainer.net.heads.named_parameters():
+        assert parameter.grad is not None
+        assert torch.allclose(gradients[f"heads.{name}"], parameter.grad, atol=1e-5), name

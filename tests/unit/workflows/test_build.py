@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from mtlcli import catalog, registry
 from mtlcli.data.transforms import Augment
 from mtlcli.errors import DataError, UsageError
 from mtlcli.recipe.load import from_plain
@@ -129,3 +130,13 @@ def test_sizes_are_height_and_width(
     framing = build.framing(look, 0.1)
     assert (framing.size, framing.crop, framing.margin) == (size, crop, 0.1)
     assert build.input_size(look) == measured
+
+
+@pytest.mark.parametrize("name", catalog.AGGREGATORS)
+def test_aggregators_are_given_the_weighting_that_is_part_of_their_method(
+    name: str, recipe: Recipe
+) -> None:
+    known = {"imtl": "imtl_l", "db_mtl": "scale_invariant"}
+    made = build.make_balancer(from_plain(recipe("gender", "age", aggregator=name)))
+    expected = registry.load("weighting", known.get(name, "fixed"))
+    assert type(made.weighting) is expected
