@@ -4,14 +4,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from mtlcli import registry
 from mtlcli.data.geometry import Framing, Size
-from mtlcli.data.manifest import Dataset
 from mtlcli.data.rows import Rows, from_frames
 from mtlcli.data.transforms import Augment
 from mtlcli.engine.balancer import Balancer
@@ -26,11 +25,8 @@ from mtlcli.recipe.schema import InputSpec, ModelSpec, Recipe
 from mtlcli.regularisers.base import Regulariser
 from mtlcli.tasks.base import ImageTask, Task
 from mtlcli.workflows.checks import Ready, TaskPlan, plans_of, recipe_of
-from mtlcli.workflows.class_lists import unlabel_others
+from mtlcli.workflows.taught import as_taught, cells_of
 from mtlcli.workflows.unfit import weighting_of
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def pick_device(name: str) -> torch.device:
@@ -151,14 +147,14 @@ def make_rows(
     :raises DataError: a label or a box that cannot be read.
     """
     look, recipe = ready.recipe.input, ready.recipe
-    frames = [_taught(ready, dataset, dataset.read(split)) for dataset in ready.datasets]
+    frames = [as_taught(ready, dataset, split) for dataset in ready.datasets]
     if limit:
         every = max(1, -(-sum(map(len, frames)) // limit))
         frames = [frame.iloc[::every] for frame in frames]
     sources = [(dataset.root, frame) for dataset, frame in zip(ready.datasets, frames, strict=True)]
     known = [plan for plan in ready.tasks if plan.name in tasks]
     whole = ((plan, tasks[plan.name]) for plan in known)
-    cells = {p.name: (p.source, task.encode) for p, task in whole if isinstance(task, ImageTask)}
+    cells = {p.name: (cells_of(p), task.encode) for p, task in whole if isinstance(task, ImageTask)}
     try:
         return from_frames(
             sources, cells, framing(look, ready.margin),
@@ -172,15 +168,6 @@ def make_rows(
         tables = " or ".join(str(dataset.csv(split)) for dataset in ready.datasets)
         where = ", ".join(filter(None, [tables, fault.where]))
         raise DataError(fault.what, where=where, hint=fault.hint) from None
-
-
-def _taught(ready: Ready, dataset: Dataset, frame: "pd.DataFrame") -> "pd.DataFrame":
-    """The rows of a dataset without the classes that the recipe leaves out."""
-    for plan in ready.tasks:
-        spec, own = ready.recipe.tasks.get(plan.name), dataset.columns.get(plan.source)
-        if own is not None and spec is not None and spec.classes == "common":
-            frame = unlabel_others(frame, plan.source, own, plan.column)
-    return frame
 
 
 def _sides(given: int | Size) -> Size:
