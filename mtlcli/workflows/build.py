@@ -21,6 +21,7 @@ from mtlcli.models.base import MultiTaskNet
 from mtlcli.models.blank import blank
 from mtlcli.models.dataset_norms import install
 from mtlcli.models.fusions.base import Fusion
+from mtlcli.recipe.parts import without_weights
 from mtlcli.recipe.schema import InputSpec, ModelSpec, Recipe
 from mtlcli.regularisers.base import Regulariser
 from mtlcli.tasks.base import ImageTask, Task
@@ -79,7 +80,7 @@ def make_net(
 
     def backbone(name: str) -> Backbone:
         spec = model.backbones.get(name, model.backbone)
-        options = {k: v for k, v in spec.options.items() if pretrained or k != "weights"}
+        options = spec.options if pretrained else without_weights(spec.options)
         made: Backbone = registry.build("backbone", spec.name, spec.name, options=options)
         return made
 

@@ -9,7 +9,9 @@ from mtlcli import catalog, registry
 from mtlcli.errors import UsageError
 from mtlcli.io import checkpoint
 from mtlcli.recipe.load import from_plain, merge
+from mtlcli.recipe.parts import without_weights
 from mtlcli.recipe.schema import InputSpec, Recipe
+from mtlcli.workflows import unfit
 from mtlcli.workflows.checks import TaskPlan
 
 #: what a fused network is trained with unless told otherwise: half as long and at 0.4 of the
@@ -38,7 +40,7 @@ class Parent:
         """The backbone as it was, without the weights it began with."""
         model = self.header["recipe"]["model"]
         spec = model["backbones"].get(self.task, model["backbone"])
-        return {key: value for key, value in spec.items() if key != "weights"}
+        return without_weights(spec)
 
     def plain(self) -> dict[str, Any]:
         """What the fused checkpoint remembers of it."""
@@ -94,8 +96,8 @@ def plan(
     """Read the headers and see whether the networks can be fused.
 
     :param fusion: a fusion layer, or an architecture of one backbone (``shared``, ``mtan``).
-    :raises UsageError: fewer than two, a task twice, a multi-task parent, different inputs, or an
-        unknown way to share.
+    :raises UsageError: fewer than two, a task twice, a multi-task parent, different inputs, an
+        unknown way to share, or one that does not go with a task.
     :raises DataError, MissingError: one is not a checkpoint.
     """
     if len(paths) < 2:
@@ -107,6 +109,7 @@ def plan(
     _refuse_unfit(parents)
     recipe = from_plain(_recipe(parents, fusion, shortcut), overrides)
     tasks = [TaskPlan.from_plain(p.task, p.header["tasks"][p.task]) for p in parents]
+    unfit.refuse_mixed(recipe, tasks)
     made = FusePlan(parents, recipe, tasks)
     if made.one_backbone:
         _refuse_other_backbone(parents)
