@@ -77,11 +77,12 @@ def explain(
     verbose: Verbose = 0,
 ) -> None:
     """Show where in a picture each of a network's answers was seen (Grad-CAM++)."""
-    from mtlcli.workflows.clip_sources import refuse_films, sources_for
+    from mtlcli.io.checkpoint import read_header
+    from mtlcli.workflows.clip_sources import frames_of, refuse_films, sources_for
     from mtlcli.workflows.model_search import find_model
 
     checkpoint = find_model(model)
-    refuse_films(checkpoint, sources)
+    refuse_films(frames_of(read_header(checkpoint)), sources)
     found = sources_for(checkpoint, sources)
     from mtlcli.workflows import explain as workflow
     from mtlcli.workflows.predict_report import close

@@ -185,6 +185,7 @@ def evaluate(
     verbose: Verbose = 0,
 ) -> None:
     """Score a gallery: are the known named, and the unknown refused?"""
+    from mtlcli.workflows import gallery as work
     from mtlcli.workflows import gallery_eval
     from mtlcli.workflows.gallery_look import Eyes
 
@@ -193,6 +194,7 @@ def evaluate(
     )
     console.emit(report.plain())
     _say_report(report)
+    work.close(report.failed, report.counts["known"] + report.counts["unknown"])
 
 
 def _say_report(report: "Report") -> None:

@@ -25,8 +25,9 @@ class Column:
         is the label.
     :param groups: of attributes: the group of each of ``classes``, as many as those; empty where
         there are none.
-    :param mirror: what a mirror image does to the label in a cell: pairs of classes that change
-        places, such as left and right, or ``negate`` for a number. Empty: nothing.
+    :param mirror: what a mirror image does to the label in a cell: pairs of classes (or of
+        attributes) that change places, such as left and right, or ``negate`` for a number. Empty:
+        nothing.
     :raises ValueError: ``mirror`` does not fit the column.
     """
 
@@ -69,11 +70,15 @@ class Column:
     def mirrored(self, cells: Sequence[str]) -> list[str]:
         """The cells as they are right for the mirror images; empty ones stay empty.
 
-        A cell that is no number, where one is wanted, stays as it is.
+        A cell that is no number, where one is wanted, stays as it is; so does one of attributes
+        that has not a character for each.
         """
         if isinstance(self.mirror, str):
             return [_negated(cell) for cell in cells] if self.mirror else list(cells)
         swap = {a: b for pair in self.mirror for a, b in (pair, pair[::-1])}
+        if self.kind == "attributes":
+            places = [self.classes.index(swap.get(name, name)) for name in self.classes]
+            return [_permuted(cell, places) for cell in cells]
         return [swap.get(cell, cell) for cell in cells]
 
     def years(self, low: int | None = None, high: int | None = None) -> tuple[int, int]:
@@ -94,6 +99,10 @@ class Column:
             mirror = tuple(tuple(pair) for pair in mirror)
         listed = {name: tuple(values.get(name, ())) for name in ("classes", "groups")}
         return cls(**{**values, **listed, "mirror": mirror})
+
+
+def _permuted(cell: str, places: Sequence[int]) -> str:
+    return "".join([cell[i] for i in places]) if len(cell) == len(places) else cell
 
 
 def _negated(cell: str) -> str:

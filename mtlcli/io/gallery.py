@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtlcli.errors import DataError, MissingError
+from mtlcli.errors import DataError, MissingError, UsageError
 from mtlcli.io import files
 
 if TYPE_CHECKING:
@@ -55,6 +55,27 @@ def save(path: Path, gallery: Gallery) -> None:
     }  # fmt: skip
     text = json.dumps(header, ensure_ascii=False, allow_nan=False)
     files.write_tensors(path, {_TENSOR: gallery.embeddings.contiguous()}, {_KEY: text})
+
+
+def refuse_other(path: Path) -> None:
+    """See that a gallery may be written here: there is nothing yet, or a gallery.
+
+    :raises UsageError: there is something else, such as a network.
+    """
+    if path.exists() and not _is_gallery(path):
+        raise UsageError(
+            f"{path} is no gallery and would be overwritten", hint="give another name with -o"
+        )
+
+
+def _is_gallery(path: Path) -> bool:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as stream:
+            return _KEY in (stream.metadata() or {})
+    except (SafetensorError, OSError, ValueError):
+        return False
 
 
 def load(path: Path) -> Gallery:

@@ -33,3 +33,12 @@ def as_parts(value: Any) -> Any:
     alone = isinstance(value, str | Mapping)
     several = [value] if alone else value
     return [as_part(x) for x in several] if isinstance(several, list | tuple) else several
+
+
+def without_weights(options: Mapping[str, Any]) -> dict[str, Any]:
+    """A backbone's options without the ``weights`` it began with, also of one inside (``of``)."""
+    return {
+        key: without_weights(value) if isinstance(value, Mapping) else value
+        for key, value in options.items()
+        if key != "weights"
+    }

@@ -156,16 +156,14 @@ class Task(ABC):
         """What of the answer can be asked for by name: classes, attributes."""
         return self.column.classes
 
+    @abstractmethod
     def evidence(self, output: Tensor, part: str | None = None) -> tuple[Tensor, list[str]]:
         """The number whose reasons `mtl explain` looks for: the larger, the more of it is seen.
-
-        Unless the kind says otherwise, the mean of the output.
 
         :param output: ``[B, ...]``, of a dense task at the input's size.
         :param part: one of :attr:`parts`; None: what the answer itself says.
         :returns: ``[B] float32`` with a gradient, and what each number is of, in few words.
         """
-        return output.float().flatten(1).mean(1), ["answer"] * len(output)
 
     @abstractmethod
     def agreement(self, one: Tensor, two: Tensor) -> tuple[float | None, float | None]:

@@ -14,6 +14,7 @@ from mtlcli.registry import Count, Fraction, NonNegative, Positive
 from mtlcli.tasks.base import Direction, ImageTask, Labels, Metrics
 from mtlcli.tasks.identity_head import IdentityHead
 from mtlcli.tasks.margins import with_margin
+from mtlcli.tasks.reasons import strongest_or
 from mtlcli.tasks.retrieval import retrieve
 
 _SHOWN = 5  # nearest identities in an answer
@@ -179,6 +180,10 @@ class Identity(ImageTask):
         """1 - cosine of a right answer, 1 + cosine of a wrong one."""
         sign = 1 if decoded["label"] == self.told(target) else -1
         return 1 - sign * min(1.0, float(decoded["cosine"]))
+
+    def evidence(self, output: Tensor, part: str | None = None) -> tuple[Tensor, list[str]]:
+        """The cosine of the identity named, or of the nearest one learnt."""
+        return strongest_or(self.cosines(output), self.classes, part)
 
     def agreement(self, one: Tensor, two: Tensor) -> tuple[float, None]:
         same = self.cosines(one).argmax(1) == self.cosines(two).argmax(1)

@@ -21,6 +21,7 @@ from mtlcli.models.base import MultiTaskNet
 from mtlcli.models.blank import blank
 from mtlcli.models.dataset_norms import install
 from mtlcli.models.fusions.base import Fusion
+from mtlcli.recipe.parts import without_weights
 from mtlcli.recipe.schema import InputSpec, ModelSpec, Recipe
 from mtlcli.regularisers.base import Regulariser
 from mtlcli.tasks.base import ImageTask, Task
@@ -79,7 +80,7 @@ def make_net(
 
     def backbone(name: str) -> Backbone:
         spec = model.backbones.get(name, model.backbone)
-        options = {k: v for k, v in spec.options.items() if pretrained or k != "weights"}
+        options = spec.options if pretrained else without_weights(spec.options)
         made: Backbone = registry.build("backbone", spec.name, spec.name, options=options)
         return made
 
@@ -154,7 +155,11 @@ def make_rows(
     sources = [(dataset.root, frame) for dataset, frame in zip(ready.datasets, frames, strict=True)]
     known = [plan for plan in ready.tasks if plan.name in tasks]
     whole = ((plan, tasks[plan.name]) for plan in known)
-    cells = {p.name: (p.source, task.encode) for p, task in whole if isinstance(task, ImageTask)}
+    cells = {
+        p.name: (taught.cells_of(p), task.encode)
+        for p, task in whole
+        if isinstance(task, ImageTask)
+    }
     with taught.named(ready, split):
         return from_frames(
             sources, cells, framing(look, ready.margin),

@@ -1,7 +1,8 @@
 """One task over several datasets: its classes and range, and which of their cells it is taught.
 
 Cells hold names, so another order of the same names is no difference; another set of names is one,
-and only the recipe can say what is meant by it (``tasks.NAME.classes``).
+and only the recipe can say what is meant by it (``tasks.NAME.classes``). Cells of attributes hold a
+character for each name in the order of their own dataset, and are put into the task's order.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mtlcli.data.manifest import Dataset
 from mtlcli.errors import DataError, UsageError
-from mtlcli.io.column import Column
+from mtlcli.io.column import ABSENT, GAP, PRESENT, Column
 from mtlcli.recipe.values import ClassChoice
 
 if TYPE_CHECKING:
@@ -44,8 +45,16 @@ def agreed(task: str, source: str, choice: ClassChoice, having: Sequence[Dataset
         _require_two(task, names, having)
     low = min((c.low for c in columns if c.low is not None), default=None)
     high = max((c.high for c in columns if c.high is not None), default=None)
-    made = replace(first, classes=tuple(names), mirror=(), low=low, high=high)
+    groups = _groups(names, columns)
+    made = replace(first, classes=tuple(names), groups=groups, mirror=(), low=low, high=high)
     return _mirrored_alike(task, made, columns)
+
+
+def _groups(names: Sequence[str], columns: Sequence[Column]) -> tuple[str, ...]:
+    """The group of each attribute, by the first dataset that says one; else it is its own."""
+    named = [pair for c in reversed(columns) for pair in zip(c.classes, c.groups, strict=False)]
+    known = dict(named)
+    return tuple(known.get(name, name) for name in names) if known else ()
 
 
 def _compare(task: str, source: str, one: Dataset, two: Dataset, *, strict: bool) -> None:
@@ -108,3 +117,31 @@ def unlabel_others(frame: "pd.DataFrame", source: str, own: Column, kept: Column
     if not others:
         return frame
     return frame.assign(**{source: frame[source].mask(frame[source].isin(others), "")})
+
+
+def in_order(cells: Sequence[str], own: Column, kept: Column) -> list[str]:
+    """Cells of attributes, one character each, from a dataset's order to that of the task.
+
+    What the dataset does not tell is a gap; what the task does not have is left out.
+
+    :param own: the column as the dataset has it.
+    :param kept: as the task has it.
+    :raises DataError: they have no attribute in common, or a cell does not fit ``own`` (its row).
+    """
+    if own.classes == kept.classes:
+        return list(cells)
+    places = [own.classes.index(name) if name in own.classes else -1 for name in kept.classes]
+    if max(places, default=-1) < 0:
+        raise DataError(
+            "the dataset tells none of the attributes of the task",
+            where=f"{', '.join(own.classes)} against {', '.join(kept.classes)}",
+            hint="choose another dataset, or another column: tasks.NAME.column",
+        )
+    for row, cell in enumerate(cells):
+        if cell and (len(cell) != len(own.classes) or set(cell) - {PRESENT, ABSENT, GAP}):
+            raise DataError(
+                f"{cell!r} is not {len(own.classes)} characters, each {PRESENT}, {ABSENT} or {GAP}",
+                where=f"row {row + 2}",  # the header is line 1
+            )
+    # the gap is the last character, which -1 takes
+    return ["".join([(cell + GAP)[i] for i in places]) if cell else "" for cell in cells]

@@ -59,13 +59,14 @@ def film_of(model: Path, given: Sequence[str], camera: int | None) -> Path | int
     return Path(given[0])
 
 
-def refuse_films(model: Path, given: Sequence[str]) -> None:
+def refuse_films(frames: int, given: Sequence[str]) -> None:
     """Where a network looks at pictures, no video is taken apart into them.
 
+    :param frames: as :func:`frames_of`.
     :raises UsageError: there is one.
     """
     films = [text for text in given if video.is_video(text)]
-    if films and frames_of(checkpoint.read_header(model)) == 1:
+    if films and frames == 1:
         raise UsageError(
             f"{films[0]} is a video, and the network looks at pictures",
             hint="save the frame that you mean as a picture",

@@ -9,7 +9,9 @@ from mtlcli import catalog, registry
 from mtlcli.errors import UsageError
 from mtlcli.io import checkpoint
 from mtlcli.recipe.load import from_plain, merge
+from mtlcli.recipe.parts import without_weights
 from mtlcli.recipe.schema import InputSpec, Recipe
+from mtlcli.workflows import unfit
 from mtlcli.workflows.budget import epochs_in
 from mtlcli.workflows.checks import TaskPlan
 
@@ -37,7 +39,7 @@ class Parent:
     @property
     def backbone(self) -> dict[str, Any]:
         """The backbone as it was, without the weights it began with."""
-        return {key: value for key, value in self._begun.items() if key != "weights"}
+        return without_weights(self._begun)
 
     @property
     def _begun(self) -> dict[str, Any]:
@@ -100,8 +102,8 @@ def plan(
     """Read the headers and see whether the networks can be fused.
 
     :param fusion: a fusion layer, or an architecture of one backbone (``shared``, ``mtan``).
-    :raises UsageError: fewer than two, a task twice, a multi-task parent, different inputs, or an
-        unknown way to share.
+    :raises UsageError: fewer than two, a task twice, a multi-task parent, different inputs, an
+        unknown way to share, or one that does not go with a task.
     :raises DataError, MissingError: one is not a checkpoint.
     """
     if len(paths) < 2:
@@ -113,6 +115,7 @@ def plan(
     _refuse_unfit(parents)
     recipe = from_plain(_recipe(parents, fusion, shortcut), overrides)
     tasks = [TaskPlan.from_plain(p.task, p.header["tasks"][p.task]) for p in parents]
+    unfit.refuse_mixed(recipe, tasks)
     made = FusePlan(parents, recipe, tasks)
     if made.one_backbone:
         _refuse_other_backbone(parents)

@@ -67,14 +67,16 @@ def enrol(model: Path, given: Sequence[str], out: Path, wishes: Wishes, eyes: Ey
 
     :raises DataError: the model has no identity task, nothing could be enrolled, or no threshold
         can be chosen from it.
-    :raises UsageError: options that do not go together.
+    :raises UsageError: options that do not go together, a picture under two names, or ``out`` is
+        something else than a gallery.
     """
     _check(wishes)
+    files.refuse_other(out)
     identity_plan(model, wishes.task)
     listed = enrolment(given, frames_of(checkpoint.read_header(model)))
     looker = Looker(model, wishes.task, eyes)
     failed = list(listed.failed)
-    parts = [looker.split(folder, wishes.split) for folder in listed.datasets]
+    parts = [looker.split(folder, wishes.split, failed) for folder in listed.datasets]
     if parts and wishes.split == "train":
         console.warn(
             "the network has learnt these pictures; of new ones it is less sure than this "
@@ -98,14 +100,22 @@ def enrol(model: Path, given: Sequence[str], out: Path, wishes: Wishes, eyes: Ey
 def _check(wishes: Wishes) -> None:
     if wishes.threshold is not None and wishes.far is not None:
         raise UsageError("--threshold and --far: one of them decides", hint="leave out the other")
-    if wishes.threshold is not None and not -1 <= wishes.threshold <= 1:
-        raise UsageError(f"--threshold {wishes.threshold:g} is no cosine", hint="-1 to 1")
+    check_threshold(wishes.threshold)
     if wishes.far is not None and not 0 <= wishes.far < 1:
         raise UsageError(f"--far {wishes.far:g} is no share", hint="0 to below 1, such as 0.01")
 
 
+def check_threshold(threshold: float | None) -> None:
+    """See that a threshold can be one.
+
+    :raises UsageError: it is no cosine.
+    """
+    if threshold is not None and not -1 <= threshold <= 1:
+        raise UsageError(f"--threshold {threshold:g} is no cosine", hint="-1 to 1")
+
+
 def _enrolled(looker: Looker, named: Sequence[tuple[str, Source]], failed: list[Failure]) -> Named:
-    """The largest face of each picture; the same picture may stand for one identity only."""
+    """The largest face of each picture."""
     owner = {source.name: name for name, source in named}
     vectors, names, pictures = [torch.zeros(0, looker.task.size)], [], []
     with console.progress("enrolling", len(named)) as bar:

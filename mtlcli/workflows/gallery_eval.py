@@ -1,7 +1,7 @@
 """How well a gallery names those it knows, and refuses those it does not."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,10 @@ from mtlcli.errors import DataError
 from mtlcli.io.gallery import Gallery
 from mtlcli.tasks import openset
 from mtlcli.tasks.retrieval import retrieve
-from mtlcli.workflows.gallery import numbers_of, open_with
+from mtlcli.workflows.gallery import check_threshold, numbers_of, open_with
 from mtlcli.workflows.gallery_look import Eyes, Named
 from mtlcli.workflows.gallery_query import near
+from mtlcli.workflows.sources import Failure
 
 #: shares of the unknown that are let in, at which it is told how many of the known are.
 RATES = (0.01, 0.1)
@@ -28,6 +29,7 @@ class Report:
 
     :param counts: pictures of known and of unknown identities, and those left out.
     :param scores: name → value; NaN where there is nothing to tell it from.
+    :param failed: rows whose pictures could not be read.
     """
 
     gallery: str
@@ -36,6 +38,7 @@ class Report:
     threshold: float
     counts: dict[str, int]
     scores: dict[str, float]
+    failed: list[Failure] = field(default_factory=list)
 
     def plain(self) -> dict[str, Any]:
         """For JSON; NaN becomes null."""
@@ -43,6 +46,7 @@ class Report:
             "schema": "mtl.gallery.eval/1", "gallery": self.gallery, "dataset": self.dataset,
             "split": self.split, "threshold": self.threshold, "counts": self.counts,
             "scores": self.scores,
+            "failed": [{"image": f.name, "error": f.reason} for f in self.failed],
         }  # fmt: skip
 
 
@@ -53,9 +57,12 @@ def evaluate(
     """Score a gallery; identities that it does not hold are the unknown.
 
     :raises DataError: the gallery is of another network, or every row stands in the gallery itself.
+    :raises UsageError: the threshold is no cosine.
     """
+    check_threshold(threshold)
     gallery, looker = open_with(path, model, eyes)
-    probes = looker.split(folder, split)
+    failed: list[Failure] = []
+    probes = looker.split(folder, split, failed)
     held = set(gallery.pictures)
     kept = [i for i, picture in enumerate(probes.pictures) if picture not in held]
     own = len(probes.names) - len(kept)
@@ -67,7 +74,8 @@ def evaluate(
     asked = Named(probes.embeddings[kept], names, [probes.pictures[i] for i in kept])
     least = gallery.threshold if threshold is None else threshold
     counts, scores = score(asked, gallery, least)
-    return Report(str(path), str(folder), split, least, {**counts, "left_out": own}, scores)
+    counts |= {"left_out": own}
+    return Report(str(path), str(folder), split, least, counts, scores, failed)
 
 
 def score(

@@ -1,6 +1,6 @@
 """From photographs, clips and dataset folders to embeddings of who is in them."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
@@ -12,9 +12,11 @@ from torch import Tensor
 
 from mtlcli import console
 from mtlcli.data import clips, manifest
+from mtlcli.data.batch import Bad
 from mtlcli.data.decode import read_rgb
 from mtlcli.data.faces import Face, detector
 from mtlcli.data.loader import eval_loader
+from mtlcli.data.rows import Rows
 from mtlcli.engine.distributed import World
 from mtlcli.engine.predictor import Box, Predictor
 from mtlcli.errors import DataError, UsageError
@@ -177,8 +179,8 @@ class Looker:
         return self.task.embeddings(output).cpu().clone()
 
     @torch.no_grad()
-    def split(self, folder: Path, split: str) -> Named:
-        """The labelled rows of a split of a dataset folder.
+    def split(self, folder: Path, split: str, failed: list[Failure]) -> Named:
+        """The labelled rows of a split of a dataset folder; one that cannot be read is noted.
 
         :raises DataError: there is no such split or column, or no row names anybody.
         """
@@ -202,10 +204,12 @@ class Looker:
                 output = self.loaded.net(batch.to(world.device).images)[self.plan.name].float()
                 parts.append(self.task.embeddings(output).cpu()[named])
                 index.append(batch.index[named])
-                bar.advance(len(batch.index))
+                failed += _unreadable(batch.bad, rows, self.plan.name)
+                bar.advance(len(batch))
         chosen = torch.cat(index).tolist()
         if not chosen:
-            raise DataError(f"no row of {dataset.csv(split)} names anybody in {source!r}")
+            said = "can be read and " if failed else ""
+            raise DataError(f"no row of {dataset.csv(split)} {said}names anybody in {source!r}")
         cells, images = frame[source].tolist(), frame["image"].tolist()
         pictures = [str(dataset.root / images[i]) for i in chosen]
         return Named(torch.cat(parts), [cells[i] for i in chosen], pictures)
@@ -214,6 +218,13 @@ class Looker:
         recipe = self.loaded.recipe
         look = recipe.input.model_copy(update={"margin": self.loaded.view.margin})
         return recipe.model_copy(update={"input": look})
+
+
+def _unreadable(bad: Sequence[Bad], rows: Rows, task: str) -> Iterator[Failure]:
+    """The rows of a batch that name somebody and cannot be read."""
+    for row, reason in bad:
+        if rows.labels[task].present[row]:
+            yield Failure(rows.path(row), reason.removeprefix(f"{rows.path(row)}: "))
 
 
 def _area(box: Box | None) -> int:

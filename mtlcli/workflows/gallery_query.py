@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from mtlcli.io.gallery import Gallery
-from mtlcli.workflows.clip_sources import sources_for
-from mtlcli.workflows.gallery import open_with
+from mtlcli.workflows.clip_sources import refuse_films, sources_for
+from mtlcli.workflows.gallery import check_threshold, open_with
 from mtlcli.workflows.gallery_look import Eyes, Look
 from mtlcli.workflows.sources import Failure
 
@@ -71,8 +71,11 @@ def query(
     :param top: nearest identities told of each.
     :param threshold: None: the gallery's.
     :raises DataError: the gallery is of another network, or there is no picture.
+    :raises UsageError: the threshold is no cosine, or a video for a network of pictures.
     """
+    check_threshold(threshold)
     gallery, looker = open_with(path, model, eyes)
+    refuse_films(looker.frames, given)
     sources = sources_for(looker.path, given)
     least = gallery.threshold if threshold is None else threshold
     answers = Answers(gallery, least, failed=list(sources.failed))

@@ -128,6 +128,12 @@ def _folder(folder: Path) -> list[Path]:
     return sorted(path for path in found if not _is_ours(path))
 
 
+def loose_pictures(folder: Path) -> list[Path]:
+    """The pictures that lie in a folder itself; not those written by us."""
+    found = (path for path in folder.iterdir() if _is_picture(path) and path.is_file())
+    return [path for path in found if not _is_ours(path)]
+
+
 def _is_ours(path: Path) -> bool:
     if path.suffix != ".png" or "-" not in path.name:
         return bool(_OURS.search(path.name))

@@ -31,6 +31,7 @@ def refuse(recipe: Recipe, tasks: Sequence[Planned]) -> None:
     _refuse_unfit_for_clips(recipe, tasks)
     _refuse_unfit_heads(recipe, tasks)
     _refuse_unfit_copies(recipe, tasks)
+    refuse_mixed(recipe, tasks)
 
 
 def weighting_of(recipe: Recipe) -> Spec:
@@ -142,3 +143,22 @@ def _refuse_unfit_copies(recipe: Recipe, tasks: Sequence[Planned]) -> None:
                 f"attributes, and the backbone is {f'{count} copies' if count else spec.name}",
                 hint=f'model.backbone = {{ name = "copies", of = "resnet18", count = {wanted} }}',
             )
+
+
+def refuse_mixed(recipe: Recipe, tasks: Sequence[Planned]) -> None:
+    """See that attributes with networks of their own read nothing of each other's.
+
+    :raises UsageError: the architecture mixes the channels of all of them before the head.
+    """
+    own = [task.name for task in tasks if task.options.get("features") == "own"]
+    made = recipe.model.architecture
+    apart = made.name == "shared" or (made.name == "fused" and len(tasks) == 1)
+    if not own or (apart and not made.options.get("shortcut")):
+        return
+    what, hint = f"model.architecture = {made.name!r}", "leave out the shortcut"
+    if not apart:
+        hint = 'set model.architecture = "shared" (mtl fuse: --fusion shared)'
+    raise UsageError(
+        f'tasks.{own[0]}.features = "own" gives each attribute features of its own network, and '
+        f"{'the shortcut of ' if apart else ''}{what} mixes them", hint=hint,
+    )  # fmt: skip

@@ -84,6 +84,37 @@ def test_another_architecture_is_refused(parents: Parents, recipe: Run, fit: Run
     assert "hard.st has the architecture shared" in result.err
 
 
+def test_attributes_with_networks_of_their_own_are_not_mixed(
+    parents: Parents, workdir: Path
+) -> None:
+    task = {"kind": "attributes", "features": "own"}
+    look = {"kind": "attributes", "source": "look", "options": {"features": "own"},
+            "column": {"kind": "attributes", "classes": ["hat", "tie"]}}  # fmt: skip
+    backbone = {"name": "copies", "of": "resnet18", "count": 2}
+    changes: dict[str, Any] = {
+        "recipe__tasks": {"look": task}, "tasks": {"look": look}, "order": ["look"],
+        "recipe__model__backbone": backbone,
+    }  # fmt: skip
+    own = altered(parents["age"], workdir / "own.st", **changes)
+    with pytest.raises(UsageError, match='features = "own"') as caught:
+        fuse_plan.plan([own, parents["gender"]], "nddr", False)
+    assert "--fusion shared" in str(caught.value.hint)
+
+
+def test_weights_that_a_backbone_began_with_make_no_difference(
+    parents: Parents, workdir: Path
+) -> None:
+    """Also those of the backbone that another one is made of."""
+    inner = [{"name": "resnet18"}, {"name": "resnet18", "weights": "imagenet"}]
+    paths = [
+        altered(parents[task], workdir / f"{task}.st",
+                recipe__model__backbone={"name": "copies", "of": of, "count": 2})
+        for task, of in zip(("gender", "age"), inner, strict=True)
+    ]  # fmt: skip
+    backbone = fuse_plan.plan(paths, "shared", False).recipe.model.backbone
+    assert backbone.options == {"of": {"name": "resnet18"}, "count": 2}
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

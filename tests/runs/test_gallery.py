@@ -106,8 +106,55 @@ def test_the_enrolled_are_found_and_a_high_threshold_knows_nobody(
     (face,) = photo["faces"]
     assert face["nearest"][0] == {"identity": name, "cosine": pytest.approx(1, abs=1e-3)}
     assert len(face["nearest"]) == 2 and face["identity"] == name
-    result = mtl("gallery", "query", gallery, clip, "--threshold", "1.1", "--device", "cpu")
+    (clip, *_) = next(iter(_clips(pool, "test").values()))
+    result = mtl("gallery", "query", gallery, clip, "--threshold", "1", "--device", "cpu")
     assert result.code == 0 and "unknown" in result.out
+
+
+@pytest.mark.parametrize("threshold", ["1.1", "-2", "nan"])
+def test_a_threshold_that_is_no_cosine(gallery: Path, pool: Path, mtl: Run, threshold: str) -> None:
+    (clip, *_) = next(iter(_clips(pool, "train").values()))
+    for words in (("query", gallery, clip), ("eval", gallery, pool)):
+        refused(mtl("gallery", *words, "--threshold", threshold), 2, "is no cosine", "-1 to 1")
+
+
+def test_what_is_no_gallery_is_not_written_over(
+    trained: Path, pool: Path, mtl: Run, workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(trained / "reid.st", "reid.st")
+    (workdir / "notes.st").write_text("mine")
+    (workdir / "folder.st").mkdir()
+    kept = (workdir / "reid.st").read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr("mtlcli.workflows.gallery.Looker", None)  # nothing is computed
+        for name in ("reid", "notes.st", "folder"):
+            result = mtl("gallery", "build", pool, "-m", "reid.st", "-o", name)
+            refused(result, 2, "is no gallery", "another name with -o")
+    assert (workdir / "reid.st").read_bytes() == kept
+    for split in ("train", "val"):
+        words = ("--split", split, "-o", "own", "--threshold", "0.5")
+        assert mtl("gallery", "build", pool, "-m", "reid.st", *words).code == 0
+
+
+def test_unreadable_rows_of_a_dataset_are_named(
+    trained: Path, pool: Path, mtl: Run, workdir: Path
+) -> None:
+    copy = shutil.copytree(pool, workdir / "data")
+    (clip, *_) = next(iter(_clips(copy, "train").values()))
+    for frame in clip.iterdir():
+        frame.write_bytes(b"no picture")
+    words = ("gallery", "build", copy, "-m", trained / "reid.st", "--split", "train")
+    result = mtl(*words, "--json")
+    refused(result, 5, "1 of", "could not be used", str(clip))
+    built = json.loads(result.out)
+    assert [one["image"] for one in built["failed"]] == [str(clip)]
+    result = mtl("gallery", "eval", "gallery.st", copy, "--split", "train")
+    refused(result, 3, "every row of train stands in the gallery")
+    assert mtl("gallery", "build", pool, "-m", trained / "reid.st", "--split", "val",
+               "--threshold", "0.5").code == 0  # fmt: skip
+    result = mtl("gallery", "eval", "gallery.st", copy, "--split", "train", "--json")
+    refused(result, 5, "1 of", "could not be used", str(clip))
+    assert [one["image"] for one in json.loads(result.out)["failed"]] == [str(clip)]
 
 
 def test_a_gallery_is_scored_with_those_left_out_as_unknown(
@@ -212,6 +259,8 @@ def test_of_several_faces_the_largest_is_enrolled_and_all_are_asked(
     refused(mtl(*words), 3, "nobody was enrolled", "no face")
     result = mtl("gallery", "query", "gallery.st", one)
     assert result.code == 0 and "no face" in result.out
+    Path("film.mp4").touch()
+    refused(mtl("gallery", "query", "gallery.st", "film.mp4"), 2, "is a video", "save the frame")
 
 
 def test_the_pictures_of_a_run_leave_strangers_out_of_the_confusion(

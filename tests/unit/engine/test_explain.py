@@ -23,6 +23,7 @@ from mtlcli.tasks.base import Task
 from mtlcli.tasks.boundary import Boundary
 from mtlcli.tasks.classification import Classification
 from mtlcli.tasks.depth import Depth
+from mtlcli.tasks.identity import Identity
 from mtlcli.tasks.normals import Normals
 from mtlcli.tasks.regression import Regression
 from mtlcli.tasks.segmentation import Segmentation
@@ -33,6 +34,7 @@ IMAGE_TASKS: dict[str, Task] = {
     "age": Age("age", Column("age", low=1, high=20)),
     "angle": Regression("angle", Column("regression", low=-90, high=90)),
     "worn": Attributes("worn", Column("attributes", ("hat", "tie"))),
+    "who": Identity("who", Column("identity", ("ann", "bob")), size=4),
 }
 STITCHED: dict[str, Task] = {
     name: Classification(name, Column("classification", COLOURS), hidden=4)

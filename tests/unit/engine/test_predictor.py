@@ -38,6 +38,9 @@ class _Mean(Task):
     def decode(self, output: Tensor) -> list[dict[str, Any]]:
         return [{"value": round(float(row), 3)} for row in output]
 
+    def evidence(self, output: Tensor, part: str | None = None) -> tuple[Tensor, list[str]]:
+        raise NotImplementedError
+
     def agreement(self, one: Tensor, two: Tensor) -> tuple[float | None, float | None]:
         raise NotImplementedError
 

@@ -38,6 +38,13 @@ def test_mirrored_twice_is_the_same(cells: list[str]) -> None:
     assert POSE.mirrored(POSE.mirrored(cells)) == cells
 
 
+def test_attributes_change_places_within_their_cell() -> None:
+    names = ("left ear", "hat", "right ear")
+    ears = Column("attributes", names, mirror=(("right ear", "left ear"),))
+    assert ears.mirrored(["100", "", "?01", "110"]) == ["001", "", "10?", "011"]
+    assert ears.mirrored(["10"]) == ["10"]  # whoever reads it says what is wrong
+
+
 @seed(0)
 @given(st.floats(-1e6, 1e6))
 def test_a_number_changes_its_sign_exactly(value: float) -> None:

@@ -156,3 +156,14 @@ def test_settings_that_cannot_be() -> None:
     with pytest.raises(DataError, match="names nobody") as caught:
         Identity("who", WHO).encode(["ann", " "])
     assert caught.value.where == "row 3"
+
+
+def test_the_evidence_is_the_cosine_of_the_nearest_or_of_the_one_named() -> None:
+    task = _task()
+    output = torch.cat(
+        [torch.full((2, task.size), 0.9), torch.tensor([[0.1, 0.6, -0.2], [0.7, 0.2, 0.5]])], 1
+    )
+    numbers, of = task.evidence(output)
+    assert numbers.tolist() == pytest.approx([0.6, 0.7]) and of == ["bob", "ann"]
+    numbers, of = task.evidence(output, "cid")
+    assert numbers.tolist() == pytest.approx([-0.2, 0.5]) and of == ["cid", "cid"]

@@ -12,8 +12,10 @@ import torch
 from mtlcli import catalog, registry
 from mtlcli.data.transforms import Augment
 from mtlcli.errors import DataError, UsageError
+from mtlcli.io.column import Column
 from mtlcli.recipe.load import from_plain
 from mtlcli.recipe.schema import AugmentSpec, InputSpec
+from mtlcli.tasks.classification import Classification
 from mtlcli.workflows import build
 from mtlcli.workflows.checks import Ready, check
 
@@ -140,3 +142,13 @@ def test_aggregators_are_given_the_weighting_that_is_part_of_their_method(
     made = build.make_balancer(from_plain(recipe("gender", "age", aggregator=name)))
     expected = registry.load("weighting", known.get(name, "fixed"))
     assert type(made.weighting) is expected
+
+
+def test_a_checkpoint_needs_no_weights_that_its_backbone_began_with() -> None:
+    """Neither its own nor those of the backbone that it is made of."""
+    inner = {"name": "mini_xception", "weights": "/nowhere/start.pth"}
+    backbone = {"name": "copies", "of": inner, "count": 2, "weights": "/nowhere/other.pth"}
+    model = from_plain({"model": {"backbone": backbone}}).model
+    task = Classification("smile", Column("classification", ("no", "yes")))
+    net = build.make_net(model, {"smile": task}, InputSpec(size=32), pretrained=False)
+    assert list(net.tasks) == ["smile"]

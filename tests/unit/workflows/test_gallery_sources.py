@@ -33,8 +33,8 @@ def test_a_folder_of_pictures_is_of_the_one_it_is_named_after(tmp_path: Path) ->
 
 
 def test_a_name_may_be_said(tmp_path: Path) -> None:
-    path = _picture(tmp_path / "1.jpg")
-    assert _listed(f"ann={path}", f"bob={tmp_path}") == [("ann", "1.jpg"), ("bob", "1.jpg")]
+    path, other = _picture(tmp_path / "1.jpg"), _picture(tmp_path / "b" / "2.jpg").parent
+    assert _listed(f"ann={path}", f"bob={other}") == [("ann", "1.jpg"), ("bob", "2.jpg")]
 
 
 def test_clips(tmp_path: Path) -> None:
@@ -64,3 +64,52 @@ def test_what_cannot_be_enrolled(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="no picture"):
         enrolment([str(tmp_path / "empty")], 1)
+
+
+def test_a_picture_listed_twice_is_enrolled_once(tmp_path: Path) -> None:
+    path = _picture(tmp_path / "ann" / "1.jpg")
+    (tmp_path / "again.jpg").symlink_to(path)
+    given = [str(tmp_path / "ann"), f"ann={path}", f"ann={tmp_path / 'again.jpg'}"]
+    assert _listed(*given) == [("ann", "1.jpg")]
+
+
+def test_a_picture_under_two_names_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = _picture(tmp_path / "1.jpg")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="both ann and bob") as caught:
+        enrolment([f"ann={path}", "bob=1.jpg"], 1)
+    assert "1.jpg" in str(caught.value)
+
+
+def test_a_clip_under_two_names_is_refused(tmp_path: Path) -> None:
+    _picture(tmp_path / "clip" / "0.jpg")
+    with pytest.raises(UsageError, match="both ann and bob"):
+        enrolment([f"ann={tmp_path / 'clip'}", f"bob={tmp_path / 'clip'}"], 2)
+
+
+def test_a_dataset_folder_listed_twice_is_one(tiny: Path) -> None:
+    assert enrolment([str(tiny), f"{tiny}/"], 1).datasets == [tiny]
+
+
+@pytest.mark.parametrize(("frames", "loose"), [(1, "group.jpg"), (2, "swim.mp4")])
+def test_what_lies_beside_folders_of_identities_is_told(
+    tmp_path: Path, frames: int, loose: str
+) -> None:
+    name = "ann/1.jpg" if frames == 1 else "ann/first/0.jpg"
+    for one in (name, "ann-explain.jpg") if frames == 1 else (name,):
+        _picture(tmp_path / one)
+    (tmp_path / loose).touch()
+    (tmp_path / "notes.txt").touch()
+    found = enrolment([str(tmp_path)], frames)
+    assert [name for name, _ in found.named] == ["ann"]
+    (failure,) = found.failed
+    assert failure.name == str(tmp_path / loose) and "NAME=" in failure.reason
+
+
+def test_a_film_is_not_taken_apart_for_a_network_of_pictures(tmp_path: Path) -> None:
+    (tmp_path / "ann.mp4").touch()
+    with pytest.raises(UsageError, match="is a video, and the network looks at pictures") as caught:
+        enrolment([f"ann={tmp_path / 'ann.mp4'}"], 1)
+    assert "save the frame" in str(caught.value.hint)
