@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from mtlcli.balancing.base import Moment, Weighting
+from mtlcli.registry import Positive
 
 
 class Dwa(Weighting):
@@ -18,7 +19,7 @@ class Dwa(Weighting):
     linear = True
 
     def __init__(
-        self, tasks: list[str], factors: dict[str, float], *, temperature: float = 2.0
+        self, tasks: list[str], factors: dict[str, float], *, temperature: Positive = 2.0
     ) -> None:
         super().__init__(tasks, factors)
         self.temperature = temperature

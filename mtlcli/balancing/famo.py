@@ -5,6 +5,7 @@ from torch import Tensor
 
 from mtlcli.balancing.base import Weighting
 from mtlcli.balancing.logarithm import TINY, logs
+from mtlcli.registry import NonNegative
 
 _BETAS = (0.9, 0.999)
 _EPS = 1e-8
@@ -28,8 +29,8 @@ class Famo(Weighting):
         tasks: list[str],
         factors: dict[str, float],
         *,
-        lr: float = 0.025,
-        weight_decay: float = 1e-3,
+        lr: NonNegative = 0.025,
+        weight_decay: NonNegative = 1e-3,
         again: bool = False,
     ) -> None:
         super().__init__(tasks, factors)

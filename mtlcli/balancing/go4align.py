@@ -7,6 +7,7 @@ from torch import Tensor
 
 from mtlcli.balancing.base import Weighting
 from mtlcli.balancing.logarithm import TINY
+from mtlcli.registry import NonNegative
 
 
 class Go4Align(Weighting):
@@ -28,7 +29,7 @@ class Go4Align(Weighting):
         factors: dict[str, float],
         *,
         groups: int = 2,
-        step: float = 1e-4,
+        step: NonNegative = 1e-4,
     ) -> None:
         super().__init__(tasks, factors)
         self.groups = max(1, groups)

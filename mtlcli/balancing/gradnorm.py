@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from mtlcli.balancing.base import Weighting
+from mtlcli.registry import NonNegative
 
 
 class GradNorm(Weighting):
@@ -22,7 +23,12 @@ class GradNorm(Weighting):
     needs_gram = True
 
     def __init__(
-        self, tasks: list[str], factors: dict[str, float], *, alpha: float = 1.5, lr: float = 0.025
+        self,
+        tasks: list[str],
+        factors: dict[str, float],
+        *,
+        alpha: NonNegative = 1.5,
+        lr: NonNegative = 0.025,
     ) -> None:
         super().__init__(tasks, factors)
         self.alpha = alpha

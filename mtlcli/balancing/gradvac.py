@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from mtlcli.balancing.base import GramAggregator
+from mtlcli.registry import Fraction
 
 
 class GradVac(GramAggregator):
@@ -18,7 +19,7 @@ class GradVac(GramAggregator):
     :param beta: β; 0.5 as LibMTL's and torchjd's (the paper's 0.01 is for far longer trainings).
     """
 
-    def __init__(self, tasks: list[str], *, beta: float = 0.5) -> None:
+    def __init__(self, tasks: list[str], *, beta: Fraction = 0.5) -> None:
         super().__init__(tasks)
         self.beta = beta
         #: "one|other" → φ̂, from 0.

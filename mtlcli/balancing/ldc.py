@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from mtlcli.balancing.base import Weighting
+from mtlcli.registry import NonNegative
 
 
 class Ldc(Weighting):
@@ -22,7 +23,7 @@ class Ldc(Weighting):
     """
 
     def __init__(
-        self, tasks: list[str], factors: dict[str, float], *, penalty: float = 0.01
+        self, tasks: list[str], factors: dict[str, float], *, penalty: NonNegative = 0.01
     ) -> None:
         super().__init__(tasks, factors)
         self.penalty = penalty

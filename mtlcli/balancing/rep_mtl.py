@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from mtlcli.balancing.base import Aggregator
-from mtlcli.registry import NonNegative
+from mtlcli.registry import NonNegative, Positive
 
 _EPS = 1e-12
 
@@ -35,7 +35,7 @@ class RepMtl(Aggregator):
         *,
         regulation: NonNegative = 0.1,
         alignment: NonNegative = 0.1,
-        temperature: float = 0.1,
+        temperature: Positive = 0.1,
     ) -> None:
         super().__init__(tasks)
         self.regulation, self.alignment = regulation, alignment

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from mtlcli.balancing.base import Weighting
 from mtlcli.balancing.logarithm import TINY, logs
+from mtlcli.registry import Positive
 
 
 class Stch(Weighting):
@@ -19,7 +20,7 @@ class Stch(Weighting):
     """
 
     def __init__(
-        self, tasks: list[str], factors: dict[str, float], *, mu: float = 1.0, warmup: int = 4
+        self, tasks: list[str], factors: dict[str, float], *, mu: Positive = 1.0, warmup: int = 4
     ) -> None:
         super().__init__(tasks, factors)
         self.mu = mu

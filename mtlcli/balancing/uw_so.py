@@ -5,6 +5,7 @@ from torch import Tensor
 
 from mtlcli.balancing.base import Weighting
 from mtlcli.balancing.logarithm import TINY
+from mtlcli.registry import Positive
 
 
 class UwSo(Weighting):
@@ -17,7 +18,7 @@ class UwSo(Weighting):
     """
 
     def __init__(
-        self, tasks: list[str], factors: dict[str, float], *, temperature: float = 1.0
+        self, tasks: list[str], factors: dict[str, float], *, temperature: Positive = 1.0
     ) -> None:
         super().__init__(tasks, factors)
         self.temperature = temperature

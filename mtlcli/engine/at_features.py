@@ -33,11 +33,13 @@ class AtFeatures(Way):
         pieces = {task: self._backward(share, leaves, behind) for task, share in shares.items()}
         unbalanced = [self._backward(idle, leaves, behind)] if self.objective.regularisers else []
         rows = torch.stack([_flat(found, leaves) for found in pieces.values()])
-        # over all ranks, which must agree on whether they go on
-        sums = dict(zip(losses, self.world.sum(rows.sum(1)), strict=True))
-        faulty = self.faulty(losses, idle) or not_finite(sums)
+        faulty = self.faulty(losses, idle)
         if faulty:
             return Found(losses, faulty)
+        # over all ranks, which must agree on whether they go on
+        named = not_finite(dict(zip(losses, self.world.sum(rows.sum(1)), strict=True)))
+        if named:
+            return self.beyond_numbers(losses, named)
         direction, found = self._mixed(rows, losses, pieces, leaves, behind, gram=gram)
         if found.faulty:
             return found

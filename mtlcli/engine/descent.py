@@ -94,6 +94,18 @@ class Way(ABC):
             return not_finite(losses)
         return not_finite({**losses, "the regularisers": self.world.sum(idle.detach())})
 
+    def beyond_numbers(self, losses: dict[str, Tensor], tasks: tuple[str, ...]) -> Found:
+        """Of gradients that are no numbers, on every rank: a fault of these tasks.
+
+        In fp16 the scale was too high: the scaler is shown it, leaves the step out and lowers it.
+        """
+        if not self.scaler.is_enabled():
+            return Found(losses, tasks)
+        for parameter in self.objective.net.parameters():
+            if parameter.requires_grad:
+                parameter.grad = torch.full_like(parameter, torch.nan)
+        return Found(losses)
+
     def add_up_ranks(self) -> None:
         """Every gradient becomes its sum over the ranks."""
         if self.world.size > 1:

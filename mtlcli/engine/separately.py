@@ -50,12 +50,9 @@ class Separately(Way):
             return Found(losses, faulty)
         # seen before they are mixed only where the method would keep them
         if self.balancer.aggregator.keeps_vectors or self.scaler.is_enabled():
-            overflown = self._not_finite(rows, list(losses))
-            if overflown and not self.scaler.is_enabled():
-                return Found(losses, overflown)
-            if overflown:  # fp16: the scaler leaves the step out and lowers its scale
-                hand_out(rows.parameters, rows.views(rows.values.sum(0)))
-                return Found(losses)
+            named = self._not_finite(rows, list(losses))
+            if named:
+                return self.beyond_numbers(losses, named)
         found = self._mix(rows, own, losses, gram=gram)
         if not found.faulty:
             penalties.hand_out(self.world)

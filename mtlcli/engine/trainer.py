@@ -1,6 +1,7 @@
 """The training step, on one screen. It yields what it did; logging and saving are not here."""
 
 import contextlib
+import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from mtlcli.data.batch import Batch
 from mtlcli.engine.at_features import AtFeatures
 from mtlcli.engine.balancer import Balancer
 from mtlcli.engine.completer import Asked, Completer
-from mtlcli.engine.descent import Found, Way
+from mtlcli.engine.descent import Found, Way, not_finite
 from mtlcli.engine.distributed import World, replicate
 from mtlcli.engine.jointly import Jointly
 from mtlcli.engine.objective import Count, Objective
@@ -129,17 +130,18 @@ class Trainer:
         looked = self.balancer.looks_at(self.step)
         way, parts = self._way(batch, counts, looked=looked)
         found = way(parts, counts, gram=looked)
-        norm = None if found.faulty else self._update(found)
-        if self.balancer.weighting.wants_again and not found.faulty:
+        norm, faulty = (None, found.faulty) if found.faulty else self._norm(found)
+        losses = {task: float(loss) for task, loss in found.losses.items()}
+        updated = not faulty and self._update(found, norm)
+        if self.balancer.weighting.wants_again and updated:
             torch.manual_seed(seed)
             self.balancer.weighting.again(self._again(batch, counts))
         self.optimizer.zero_grad(set_to_none=True)
         self.step += 1
         look = found if looked and found.gram is not None else None
-        losses = {task: float(loss) for task, loss in found.losses.items()}
         return Step(
-            self.step, batch.step + 1, lr, losses, norm, len(batch), waited, batch.bad,
-            found.faulty, look,
+            self.step, batch.step + 1, lr, losses, norm if self.max_norm else None, len(batch),
+            waited, batch.bad, faulty, look,
         )  # fmt: skip
 
     def _way(
@@ -155,15 +157,19 @@ class Trainer:
             return self.at_features, [batch]
         return self.separately, batch.parts(cuts * self.balancer.aggregator.estimates)
 
-    def _update(self, found: Found) -> Tensor | None:
-        """The optimiser's step; returns the gradient norm before clipping."""
-        norm = self._clip()
+    def _update(self, found: Found, norm: Tensor | None) -> bool:
+        """The optimiser's step, with gradients clipped; whether fp16's scaler let it be made."""
+        if self.max_norm and norm is not None:
+            nn.utils.clip_grads_with_norm_(self.objective.parameters(), self.max_norm, norm)
+        scale = self.scaler.get_scale()
         self.scaler.step(self.optimizer)
         self.scaler.update()
+        if self.scaler.get_scale() < scale:
+            return False
         if self.average:
             self.average.update_parameters(self.objective.net)
         self.balancer.weighting.learn(found.losses, found.gram)
-        return norm
+        return True
 
     @torch.no_grad()
     def _again(self, batch: Batch, counts: Mapping[str, Count]) -> dict[str, Tensor]:
@@ -202,11 +208,27 @@ class Trainer:
             return self.accumulate
         return 1 if self.world.any(len(batch) < self.accumulate) else self.accumulate
 
-    def _clip(self) -> Tensor | None:
-        if not self.max_norm:
-            return None
-        self.scaler.unscale_(self.optimizer)
-        return nn.utils.clip_grad_norm_(self.objective.parameters(), self.max_norm)
+    def _norm(self, found: Found) -> tuple[Tensor | None, tuple[str, ...]]:
+        """The gradient norm before clipping, and whose gradients are no numbers, one wait for both.
+
+        A loss can be a number and its gradient none (the root of 0). fp16's scaler looks itself.
+        """
+        faulty = tuple(task for task, w in found.weights.items() if not math.isfinite(w))
+        if faulty or (self.scaler.is_enabled() and not self.max_norm):
+            return None, faulty
+        if self.scaler.is_enabled():
+            self.scaler.unscale_(self.optimizer)
+        held = [p.grad for p in self.objective.parameters() if p.grad is not None]
+        norm = nn.utils.get_total_norm(held)
+        if self.scaler.is_enabled() or bool(torch.isfinite(norm)):
+            return norm, ()
+        return None, self._without_gradient() or ("all tasks together",)
+
+    def _without_gradient(self) -> tuple[str, ...]:
+        """The tasks whose heads have gradients that are no numbers."""
+        heads = self.objective.net.heads.items()
+        found = {t: [p.grad.sum() for p in h.parameters() if p.grad is not None] for t, h in heads}
+        return not_finite({task: torch.stack(sums).sum() for task, sums in found.items() if sums})
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that must survive a restart."""

@@ -210,8 +210,8 @@ class Training:
             )
         if step.faulty:
             console.warn(
-                f"step {step.step}: the loss of {', '.join(step.faulty)} is not a finite number; "
-                "the step is skipped"
+                f"step {step.step}: the loss or the gradient of {', '.join(step.faulty)} is not a "
+                "finite number; the step is skipped"
             )
             self.book.require_few_skipped(self.spec.max_skipped)
 

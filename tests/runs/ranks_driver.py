@@ -133,7 +133,8 @@ def exceptions(world: World) -> dict[str, list[float]]:
 def faults(world: World) -> dict[str, list[str]]:
     """Who is named where the last rank alone has a gradient that is no number."""
     made: dict[str, list[str]] = {}
-    for aggregator, level in (("mgda", "parameters"), ("mgda", "features")):
+    ways = (("sum", "parameters"), ("mgda", "parameters"), ("mgda", "features"))
+    for aggregator, level in ways:
         objective = make_objective("squeezenet1_1", architecture="shared")
         if world.rank == world.size - 1:
             objective.net.heads["age"].register_forward_hook(

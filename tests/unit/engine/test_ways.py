@@ -163,3 +163,45 @@ def test_with_db_mtl_heads_descend_the_logarithm_of_their_loss(small: Small) -> 
     for name, parameter in trainer.net.heads.named_parameters():
         assert parameter.grad is not None
         assert torch.allclose(gradients[f"heads.{name}"], parameter.grad, atol=1e-5), name
+
+
+WAYS = [("sum", "parameters"), ("pcgrad", "parameters"), ("pcgrad", "features")]
+
+
+@pytest.mark.parametrize("max_norm", [0.0, 1.0])
+@pytest.mark.parametrize(("aggregator", "level"), WAYS)
+def test_a_gradient_that_is_no_number_is_named_though_its_loss_is_one(
+    small: Small, aggregator: str, level: str, max_norm: float
+) -> None:
+    objective = small("objective")(architecture="shared")
+    balancer = small("balancer")("fixed", aggregator, level)
+    trainer = small("trainer")(objective, balancer=balancer, max_norm=max_norm)
+    before = {n: p.clone() for n, p in objective.named_parameters()}
+    handle = objective.net.heads["age"].last.bias.register_hook(lambda slope: slope * math.nan)
+    step = trainer.train_step(small("batch")())
+    assert all(math.isfinite(loss) for loss in step.losses.values())
+    assert step.faulty == ("age",)
+    assert all(torch.equal(p, before[n]) for n, p in objective.named_parameters())
+    handle.remove()
+    shared = next(objective.net.backbones.parameters())
+    handle = shared.register_hook(lambda slope: slope * math.nan)
+    named = {"parameters": ("gender", "age") if aggregator == "pcgrad" else None}
+    assert trainer.train_step(small("batch")()).faulty == (
+        named.get(level) or ("all tasks together",)
+    )
+    handle.remove()
+    assert all(torch.equal(p, before[n]) for n, p in objective.named_parameters())
+    assert trainer.train_step(small("batch")()).faulty == ()
+
+
+def test_weights_that_are_no_numbers_are_named_and_nothing_is_updated(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    balancer = small("balancer")("equal")
+    monkeypatch.setattr(balancer, "weights", lambda *given: torch.tensor([1.0, math.nan]))
+    objective = small("objective")(architecture="shared")
+    before = {n: p.clone() for n, p in objective.named_parameters()}
+    assert small("trainer")(objective, balancer=balancer).train_step(
+        small("batch")()
+    ).faulty == ("age",)  # fmt: skip
+    assert all(torch.equal(p, before[n]) for n, p in objective.named_parameters())
