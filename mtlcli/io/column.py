@@ -76,6 +76,15 @@ class Column:
         swap = {a: b for pair in self.mirror for a, b in (pair, pair[::-1])}
         return [swap.get(cell, cell) for cell in cells]
 
+    def years(self, low: int | None = None, high: int | None = None) -> tuple[int, int]:
+        """The first and the last year of a distribution over ages; 1 to 100 where nothing is known.
+
+        :param low: in place of the column's own, as ``high``.
+        """
+        first = self.low if low is None else low
+        last = self.high if high is None else high
+        return int(1 if first is None else first), int(100 if last is None else last)
+
     def plain(self) -> dict[str, Any]:
         """As plain values, without what is not set."""
         return {k: v for k, v in asdict(self).items() if v not in (None, "", ())}

@@ -117,8 +117,7 @@ class Age(OverClasses, ImageTask):
         dropout: Fraction = 0.0,
     ) -> None:
         super().__init__(name, column)
-        first = low if low is not None else int(column.low if column.low is not None else 1)
-        last = high if high is not None else int(column.high if column.high is not None else 100)
+        first, last = column.years(low, high)
         if first >= last:
             raise UsageError(f"tasks.{name}: low = {first} is not below high = {last}")
         #: the year of every class: index ↔ year is defined here and nowhere else.
