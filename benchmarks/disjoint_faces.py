@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from mtlcli import registry
 from mtlcli.data import manifest
 from mtlcli.recipe.load import from_plain
 from mtlcli.workflows import build, checks
@@ -68,6 +69,14 @@ def dealt(source: Path, folder: Path, tasks: list[str], seed: int) -> list[Path]
     return made
 
 
+def begins(options: argparse.Namespace, choice: Any) -> dict[str, int]:
+    """When missing labels are completed: by the network's own answers from the first step on."""
+    named = choice.get("completion", "none")
+    name = named if isinstance(named, str) else named["name"]
+    online = registry.attribute("completion", name, "online", False)
+    return {"after": 0} if online else {"after": options.after, "every": options.every}
+
+
 def recipe(
     options: argparse.Namespace, data: list[Path], choice: Any, seed: int, tasks: Any
 ) -> Any:
@@ -79,7 +88,7 @@ def recipe(
         "input": {"size": options.size},
         "augment": {"flip": 0.5, "scale": [0.85, 1.0], "shift": 0.05},
         "model": {"backbone": options.backbone},
-        "unlabelled": {"after": options.after, "every": options.every, "factor": options.factor},
+        "unlabelled": {"factor": options.factor, **begins(options, choice)},
         "train": {
             "epochs": options.epochs, "batch": options.batch, "lr": options.lr, "warmup": 1.0,
             "optimizer": options.optimizer, "seed": seed, "workers": 0, "look": 0,

@@ -7,6 +7,7 @@ answers are to be believed. Label, answer, weight and mask are kept apart, none 
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -87,6 +88,12 @@ class Completion(ABC):
         self.memory: dict[str, Any] = {}
         #: the sum of a tensor over all ranks, that each of them must ask for.
         self.over_ranks: Callable[[Tensor], Tensor] = lambda tensor: tensor
+        #: False: it answers by what it remembers, and remembers nothing new.
+        self.learns = True
+
+    def step(self) -> AbstractContextManager[None]:
+        """Inside, what it is asked are the parts of one batch; outside, each time is a batch."""
+        return nullcontext()
 
     @abstractmethod
     def complete(

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from mtlcli.completion.base import Completion, Seen, Supplement
-from mtlcli.completion.running import average, mean, running
+from mtlcli.completion.base import Seen, Supplement
+from mtlcli.completion.running import Averaging, Named, Step, average
 from mtlcli.registry import Fraction
 
 
-class FreeMatch(Completion):
+class FreeMatch(Averaging):
     """a_i = 1 where c_i >= τ · p̄(ŷ_i) / max_y p̄(y), b_i = 0: self-adaptive thresholds.
 
     FreeMatch, Wang et al. (ICLR 2023), eq. 5-8: c_i = max_y p_iy; τ and p̄ are running averages of
@@ -21,7 +21,7 @@ class FreeMatch(Completion):
     :param momentum: of both running averages; 0.999 as the authors'.
     """
 
-    online = True
+    online = True  # said here, where it is read without torch
 
     def __init__(self, tasks: list[str], *, momentum: Fraction = 0.999) -> None:
         super().__init__(tasks)
@@ -37,11 +37,20 @@ class FreeMatch(Completion):
     def _sure(self, task: str, seen: Seen) -> Tensor:
         p, free = seen.probabilities(), ~seen.labelled
         even = torch.full((p.shape[1],), 1 / p.shape[1])
-        held = running(self.memory, task, {"threshold": even[0], "p": even}, p)
+        step = self.begun(task, {"threshold": even[0], "p": even}, p)
         sure, guess = p.max(1)
-        # the means of c and of all p at once
-        here, rows = mean(torch.cat([sure[:, None], p], 1), free, self.over_ranks)
-        held["threshold"] = average(held["threshold"], here[0], self.momentum, rows > 0)
-        held["p"] = average(held["p"], here[1:], self.momentum, rows > 0)
+        if self.learns:
+            self.memory[task] = self._learnt(step, torch.cat([sure[:, None], p], 1), free)
+        held = self.memory.get(task, step.before)
         bounds = held["threshold"] * held["p"] / held["p"].max()
-        return (sure >= bounds[guess]).float()
+        passed: Tensor = sure >= bounds[guess]
+        return passed.float()
+
+    def _learnt(self, step: Step, both: Tensor, free: Tensor) -> Named:
+        """:param both: c and all p at once, ``[N, 1 + C]``."""
+        here, rows = step.mean("both", both, free)
+        before, known = step.before, rows > 0
+        return {
+            "threshold": average(before["threshold"], here[0], self.momentum, known),
+            "p": average(before["p"], here[1:], self.momentum, known),
+        }

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from mtlcli.completion.base import Completion, Seen, Supplement
-from mtlcli.completion.running import average, mean, running
+from mtlcli.completion.base import Seen, Supplement
+from mtlcli.completion.running import Averaging, Named, Step, average
 from mtlcli.registry import Fraction, Positive
 
 
-class SoftMatch(Completion):
+class SoftMatch(Averaging):
     """a_i = exp(-min(0, c_i - μ)² n² / 2σ²), b_i = 0: a truncated Gaussian of the confidence.
 
     SoftMatch, Chen et al. (ICLR 2023), eq. 5-8: c_i = max_c p_ic; μ and σ² are running averages
@@ -24,7 +24,7 @@ class SoftMatch(Completion):
     :param align: whether to correct for classes predicted too often.
     """
 
-    online = True
+    online = True  # said here, where it is read without torch
 
     def __init__(
         self,
@@ -47,29 +47,35 @@ class SoftMatch(Completion):
 
     def _weights(self, task: str, seen: Seen) -> Tensor:
         p, free = seen.probabilities(), ~seen.labelled
-        held = running(self.memory, task, self._start(p.shape[1]), p)
-        sure = (self._aligned(held, p, free) if self.align else p).amax(1)
-        here, rows = mean(sure, free, self.over_ranks)
-        deviation, _ = mean((sure - here).square(), free, self.over_ranks)
-        deviation *= rows / (rows - 1).clamp(min=1)
-        held["mean"] = average(held["mean"], here, self.momentum, rows > 0)
-        held["variance"] = average(held["variance"], deviation, self.momentum, rows > 1)
+        step = self.begun(task, self._start(p.shape[1]), p)
+        held = dict(self.memory.get(task, step.before))
+        if self.align:
+            if self.learns:
+                held |= self._usual(step, p, free)
+            scaled = p / held["p"].clamp(min=1e-12)
+            p = scaled / scaled.sum(1, keepdim=True)
+        sure = p.amax(1)
+        if self.learns:
+            here, deviation, rows = step.spread("sure", sure, free)
+            before = step.before
+            held["mean"] = average(before["mean"], here, self.momentum, rows > 0)
+            held["variance"] = average(before["variance"], deviation, self.momentum, rows > 1)
+            self.memory[task] = held
         below = (sure - held["mean"]).clamp(max=0) * self.sigmas
-        return (-below.square() / (2 * held["variance"]).clamp(min=1e-12)).exp()
+        weights: Tensor = (-below.square() / (2 * held["variance"]).clamp(min=1e-12)).exp()
+        return weights
 
-    def _start(self, classes: int) -> dict[str, Tensor]:
+    def _start(self, classes: int) -> Named:
         found = {"mean": torch.tensor(1 / classes), "variance": torch.tensor(1.0)}
         if self.align:
             found["p"] = torch.full((classes,), 1 / classes)
             found["begun"] = torch.tensor(False)
         return found
 
-    def _aligned(self, held: dict[str, Tensor], p: Tensor, free: Tensor) -> Tensor:
-        """p / p̄ rescaled to sum 1; p̄ begins as the mean of the first rows."""
-        here, rows = mean(p, free, self.over_ranks)
-        known = rows > 0
-        before = torch.where(held["begun"], held["p"], here)
-        held["p"] = torch.where(known, average(before, here, self.momentum, known), held["p"])
-        held["begun"] = held["begun"] | known
-        scaled = p / held["p"].clamp(min=1e-12)
-        return scaled / scaled.sum(1, keepdim=True)
+    def _usual(self, step: Step, p: Tensor, free: Tensor) -> Named:
+        """p̄, that begins as the mean of the first rows."""
+        here, rows = step.mean("p", p, free)
+        before, known = step.before, rows > 0
+        old = torch.where(before["begun"], before["p"], here)
+        now = torch.where(known, average(old, here, self.momentum, known), before["p"])
+        return {"p": now, "begun": before["begun"] | known}

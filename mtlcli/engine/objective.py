@@ -1,7 +1,7 @@
 """Network and task losses as one module: the one thing that DDP wraps."""
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -110,6 +110,15 @@ class Objective(nn.Module):
                     losses[name] = losses[name] + self.factor * completed / counts[name].completed
             idle += self._penalties(features, learners, share)
             return losses, torch.stack([images.new_zeros((), dtype=torch.float32), *idle]).sum()
+
+    @contextlib.contextmanager
+    def looking(self) -> Iterator[None]:
+        """Inside, what the network answers itself is neither noted nor learnt from."""
+        note, self.note, self.completion.learns = self.note, None, False
+        try:
+            yield
+        finally:
+            self.note, self.completion.learns = note, True
 
     def _whose(self, more: Named) -> contextlib.AbstractContextManager[None]:
         """Inside, norms that keep datasets apart know the rows'."""

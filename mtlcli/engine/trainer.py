@@ -15,7 +15,7 @@ from mtlcli.balancing.base import Moment
 from mtlcli.data.batch import Batch
 from mtlcli.engine.at_features import AtFeatures
 from mtlcli.engine.balancer import Balancer
-from mtlcli.engine.completer import Asked, Completer
+from mtlcli.engine.completer import Completer
 from mtlcli.engine.descent import Found, Way, not_finite
 from mtlcli.engine.distributed import World, replicate
 from mtlcli.engine.jointly import Jointly
@@ -105,10 +105,6 @@ class Trainer:
         net: MultiTaskNet = chosen
         return net
 
-    def complete(self, epoch: int) -> Asked | None:
-        """Before an epoch, counted from 0: ask the teacher for missing labels where it is due."""
-        return self.completer.refresh(epoch, self.net) if self.completer else None
-
     def run(self, batches: Iterable[Batch], epoch: int = 0) -> Iterator[Step]:
         """One step per batch of an epoch, counted from 0."""
         self.objective.train()
@@ -116,6 +112,8 @@ class Trainer:
         began = time.perf_counter()
         for batch in batches:
             waited = time.perf_counter() - began
+            if self.completer:  # the first step of an epoch, or of a dataset's turn in it
+                self.completer.refresh(epoch, batch.step, self.net)
             yield self.train_step(batch, waited)
             began = time.perf_counter()
 
@@ -125,11 +123,14 @@ class Trainer:
         torch.manual_seed(seed)
         lr = self._set_rates()
         self.balancer.begin(Moment(self.step, self.epoch, self.seed))
-        batch = self.completer.attach(batch) if self.completer else batch
+        batch = self.completer.attach(batch, self.epoch) if self.completer else batch
         counts = self._counts(batch)
         looked = self.balancer.looks_at(self.step)
         way, parts = self._way(batch, counts, looked=looked)
-        found = way(parts, counts, gram=looked)
+        with self.objective.completion.step():
+            found = way(parts, counts, gram=looked)
+        if self.completer:
+            self.completer.settle()
         norm, faulty = (None, found.faulty) if found.faulty else self._norm(found)
         losses = {task: float(loss) for task, loss in found.losses.items()}
         updated = not faulty and self._update(found, norm)
@@ -174,7 +175,7 @@ class Trainer:
     @torch.no_grad()
     def _again(self, batch: Batch, counts: Mapping[str, Count]) -> dict[str, Tensor]:
         """The losses of the same batch after the update; batch statistics stay as they are."""
-        with frozen_statistics(self.objective):
+        with frozen_statistics(self.objective), self.objective.looking():
             parts = [self.separately.forward(part, counts)[0] for part in batch.parts(1)]
         return self.separately.whole(parts[0])
 
@@ -198,7 +199,7 @@ class Trainer:
 
     def _unlabelled(self, name: str, batch: Batch) -> Tensor:
         """Rows that a completion answers for, whether or not it believes its answer."""
-        if self.completer is None or not self.completer.answers(name):
+        if self.completer is None or not self.completer.answers(name, self.epoch):
             return torch.zeros(())
         return (batch.weights[name] == 0).sum()
 

@@ -82,7 +82,10 @@ class Column:
         return [swap.get(cell, cell) for cell in cells]
 
     def years(self, low: int | None = None, high: int | None = None) -> tuple[int, int]:
-        """The first and the last year of ages: as given, else the column's, else 1 and 100."""
+        """The first and the last year of a distribution over ages; 1 to 100 where nothing is known.
+
+        :param low: in place of the column's own, as ``high``.
+        """
         first = self.low if low is None else low
         last = self.high if high is None else high
         return int(1 if first is None else first), int(100 if last is None else last)

@@ -8,7 +8,7 @@ are shared, so that the layers behind meet one and the same distribution.
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -210,3 +210,12 @@ def _replaced(norm: _BatchNorm, norms: DatasetNorms) -> _DatasetNorm:
 def norms_of(net: nn.Module) -> DatasetNorms | None:
     """What :func:`install` gave for this network, or for the one it is a copy of; None: nothing."""
     return next((m.norms for m in net.modules() if isinstance(m, _DatasetNorm)), None)
+
+
+def whose(net: nn.Module, dataset: Tensor | None) -> AbstractContextManager[None]:
+    """Inside, norms that keep datasets apart know the rows'; nothing where there are none.
+
+    :param dataset: ``[B] int64``; None: nobody knows.
+    """
+    norms = norms_of(net)
+    return nullcontext() if norms is None or dataset is None else norms.of(dataset)

@@ -31,7 +31,7 @@ class UnlabelledSpec(Strict):
     """The network as it is then, the average of its weights (``train.ema``), or the checkpoints of
     single-task networks, one per task."""
     after: Annotated[int, Field(ge=0)] = 1
-    """Epochs before the teacher is asked for the first time."""
+    """Epochs on the given labels alone, before anything is completed."""
     every: Annotated[int, Field(ge=1)] = 3
     """Epochs between two times; each costs about a third of an epoch."""
     strong: StrongSpec = StrongSpec()

@@ -15,9 +15,8 @@ _HEADER = [
 
 
 def append(
-    path: Path, epoch: int, found: Mapping[str, Mapping[str, float]], asked: Asked | None,
-    seconds: float,
-) -> None:  # fmt: skip
+    path: Path, epoch: int, found: Mapping[str, Mapping[str, float]], spent: Asked, seconds: float
+) -> None:
     """Add a row per task.
 
     Columns: ``epoch`` (counted from 1), ``task``, ``rows`` (completed), ``kept`` (the share with a
@@ -33,8 +32,8 @@ def append(
         for task, values in found.items():
             row: dict[str, object] = {"epoch": epoch, "task": task}
             row |= {name: _cell(value) for name, value in values.items()}
-            row["teaching"] = _cell(asked.teaching if asked else 0.0)
-            row["completing"] = _cell(asked.completing if asked else 0.0)
+            row["teaching"] = _cell(spent.teaching)
+            row["completing"] = _cell(spent.completing)
             writer.writerow(row | {"epoch_seconds": _cell(seconds)})
 
 

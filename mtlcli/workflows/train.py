@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from mtlcli import console
-from mtlcli.engine.completer import Asked
 from mtlcli.engine.distributed import World, join, leave
 from mtlcli.engine.evaluator import Scores, evaluate
 from mtlcli.engine.trainer import Step
@@ -156,10 +155,8 @@ class Training:
                     console.info(f"no better score for {scorings}: stopping early")
                     break
                 began = time.perf_counter()
-                # an epoch that was stopped in its middle goes on with the answers it had
-                asked = self.trainer.complete(self.book.epoch) if not self.book.batch else None
                 self._one_epoch(stop, ledger)
-                self._note_completion(asked, time.perf_counter() - began)
+                self._note_completion(time.perf_counter() - began)
                 self._close_epoch(tracker, ledger)
                 self._save_restart_point(self.dir)
 
@@ -215,11 +212,13 @@ class Training:
             )
             self.book.require_few_skipped(self.spec.max_skipped)
 
-    def _note_completion(self, asked: Asked | None, seconds: float) -> None:
-        found = self.trainer.completer.tally.close() if self.trainer.completer else {}
+    def _note_completion(self, seconds: float) -> None:
+        if self.trainer.completer is None:
+            return
+        found, spent = self.trainer.completer.close()
         if found and self.world.first:
             epoch = self.book.epoch + 1
-            completion_log.append(self.dir.completion, epoch, found, asked, seconds)
+            completion_log.append(self.dir.completion, epoch, found, spent, seconds)
 
     def _score(self, means: dict[str, float]) -> dict[str, Any]:
         scores = evaluate(

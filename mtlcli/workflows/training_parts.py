@@ -190,7 +190,7 @@ def _trainer(
     completion = unlabelled.make_completion(ready.recipe)
     factor = ready.recipe.unlabelled.factor
     penalties = build.make_regularisers(ready.recipe)
-    objective = Objective(net, tasks, penalties, completion, factor=factor, note=tally.add)
+    objective = Objective(net, tasks, penalties, completion, factor=factor, note=tally.note)
     if spec.compile:
         # the compiled backward pass may be gone through once per task
         functorch_config.donated_buffer = False

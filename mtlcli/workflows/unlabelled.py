@@ -1,22 +1,24 @@
 """The parts that learning from unlabelled rows is made of: completion, teacher, hidden labels."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from mtlcli import registry
 from mtlcli.completion.base import Completion
 from mtlcli.data.loader import eval_loader
+from mtlcli.data.order import Alternating
 from mtlcli.data.tables import label_arrays
 from mtlcli.data.transforms import Augment
-from mtlcli.engine.completer import Completer, Plan, Teachers
+from mtlcli.engine.completer import Completer, Plan, Teachers, Turn
 from mtlcli.engine.distributed import World
 from mtlcli.engine.tally import Tally
+from mtlcli.engine.teacher import Teacher
 from mtlcli.errors import UsageError
 from mtlcli.io.run_dir import find_checkpoint
-from mtlcli.models.base import MultiTaskNet
 from mtlcli.recipe.schema import PARTS, Recipe
 from mtlcli.tasks.base import ImageTask, Task
 from mtlcli.workflows import build, taught
@@ -56,15 +58,34 @@ def make_completer(
     rows = build.make_rows(ready, tasks, "train", train=False)
     return Completer(
         completion, tasks, eval_loader(rows, **loading), world,
-        Plan(given.after, 0 if fixed else given.every), fixed=fixed, tally=tally,
-        precision=precision, seed=recipe.train.seed,
+        Plan(given.after, 0 if fixed else given.every), fixed=fixed,
+        turns=turns(recipe, rows.sizes), tally=tally, precision=precision, seed=recipe.train.seed,
     )  # fmt: skip
+
+
+def turns(recipe: Recipe, sizes: Sequence[int]) -> list[Turn]:
+    """An epoch's stretches: of each dataset where they take turns by epochs, else the whole.
+
+    :param sizes: rows of each dataset, which lie one after another.
+    """
+    batches, spec = recipe.batches, recipe.train
+    if batches.mix != "alternating" or batches.turn != "epoch":
+        return [Turn()]
+    size = min(spec.batch, sum(sizes))
+    order = Alternating(sizes, size, spec.seed, batches.share, batches.turn)
+    firsts = np.cumsum([0, *order.counts[:-1]]).tolist()
+    ends = np.cumsum(sizes).tolist()
+    return [
+        Turn(first, (end - count, end))
+        for first, end, count in zip(firsts, ends, sizes, strict=True)
+    ]
 
 
 def _parents(ready: Ready, world: World) -> Teachers:
     assert isinstance(ready.recipe.unlabelled.teacher, tuple)
-    found: dict[str, MultiTaskNet] = {}
+    found: dict[str, Teacher] = {}
     look = build.framing(ready.recipe.input, ready.margin)
+    classes = {plan.name: plan.column.classes for plan in ready.tasks}
     for name in ready.recipe.unlabelled.teacher:
         loaded = build.load_model(find_checkpoint(name), world.device)
         if loaded.view != look:
@@ -72,8 +93,17 @@ def _parents(ready: Ready, world: World) -> Teachers:
                 f"the teacher {name} sees pictures as {loaded.view}, and this recipe as {look}",
                 hint="give the recipe the teacher's [input]",
             )
-        found |= dict.fromkeys(loaded.tasks, loaded.net)
+        for plan in loaded.plans:
+            places = _places(classes[plan.name], plan.column.classes)
+            found[plan.name] = Teacher(loaded.net, places)
     return found
+
+
+def _places(ours: Sequence[str], theirs: Sequence[str]) -> Tensor | None:
+    """Where each of our classes stands among theirs, ``[C] int64``; None: where it stands here."""
+    if tuple(ours) == tuple(theirs):
+        return None
+    return torch.tensor([theirs.index(name) for name in ours])
 
 
 def hidden_labels(ready: Ready, tasks: Mapping[str, Task]) -> dict[str, tuple[Tensor, Tensor]]:

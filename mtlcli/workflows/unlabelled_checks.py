@@ -1,14 +1,15 @@
 """What a recipe's completion and batches need, seen before torch is imported."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from mtlcli import console, registry
 from mtlcli.errors import UsageError
 from mtlcli.io import checkpoint
+from mtlcli.io.column import Column
 from mtlcli.io.run_dir import find_checkpoint
-from mtlcli.recipe.schema import PARTS, Recipe
+from mtlcli.recipe.schema import PARTS, Recipe, UnlabelledSpec
 
 
 class Planned(Protocol):
@@ -18,6 +19,8 @@ class Planned(Protocol):
     def name(self) -> str: ...
     @property
     def kind(self) -> str: ...
+    @property
+    def column(self) -> Column: ...
     @property
     def options(self) -> dict[str, Any]: ...
 
@@ -45,7 +48,7 @@ def check(recipe: Recipe, tasks: Sequence[Planned], datasets: int) -> None:
     for task in tasks:
         _refuse_unfit_kind(name, task)
         _warn_of_unreachable(recipe, task)
-    _refuse_unfit_teacher(recipe, [task.name for task in tasks])
+    _refuse_unfit_teacher(recipe, tasks)
 
 
 def _refuse_unfit_kind(name: str, task: Planned) -> None:
@@ -90,7 +93,7 @@ def _surest_year(spread: float) -> float:
     return 1 / sum(math.exp(-(year**2) / (2 * spread**2)) for year in range(-100, 101))
 
 
-def _refuse_unfit_teacher(recipe: Recipe, tasks: list[str]) -> None:
+def _refuse_unfit_teacher(recipe: Recipe, tasks: Sequence[Planned]) -> None:
     teacher = recipe.unlabelled.teacher
     online = registry.attribute("completion", recipe.completion.name, "online", False)
     if online and teacher != "snapshot":
@@ -99,17 +102,56 @@ def _refuse_unfit_teacher(recipe: Recipe, tasks: list[str]) -> None:
             "unlabelled.teacher names another teacher",
             hint="leave out unlabelled.teacher",
         )
+    every = recipe.unlabelled.every
+    if online and every != UnlabelledSpec.model_fields["every"].default:
+        raise UsageError(
+            f"completion = {recipe.completion.name!r} asks the network at every step, and "
+            f"unlabelled.every = {every} is about teachers",
+            hint="leave out unlabelled.every",
+        )
     if teacher == "ema" and not recipe.train.ema:
         raise UsageError(
             'unlabelled.teacher = "ema" is the average of the weights, and train.ema is 0',
             hint="set train.ema=0.999 (less for a short training)",
         )
     if isinstance(teacher, tuple):
-        found = [checkpoint.read_header(find_checkpoint(one)) for one in teacher]
-        known = [task for header in found for task in header["tasks"]]
-        if sorted(known) != sorted(tasks):
+        _refuse_unfit_checkpoints(teacher, tasks)
+
+
+def _refuse_unfit_checkpoints(teachers: Sequence[str], tasks: Sequence[Planned]) -> None:
+    """Names travel, numbers never: another order of the same classes is no difference."""
+    found = {name: checkpoint.read_header(find_checkpoint(name))["tasks"] for name in teachers}
+    known = [task for answered in found.values() for task in answered]
+    if sorted(known) != sorted(task.name for task in tasks):
+        raise UsageError(
+            f"the teachers answer for {', '.join(known)}, and the recipe's tasks are "
+            f"{', '.join(task.name for task in tasks)}",
+            hint="unlabelled.teacher names one checkpoint per task",
+        )
+    for task in tasks:
+        teacher = next(name for name, answered in found.items() if task.name in answered)
+        theirs = _of_header(found[teacher][task.name])
+        ours = _meaning(task.kind, task.column, task.options)
+        if theirs != ours:
             raise UsageError(
-                f"the teachers answer for {', '.join(known)}, and the recipe's tasks are "
-                f"{', '.join(tasks)}",
-                hint="unlabelled.teacher names one checkpoint per task",
+                f"the teacher {teacher} answers for {task.name!r} with {theirs}, and the recipe's "
+                f"task is {ours}",
+                hint="train the teacher with the classes or the range of this recipe, or set "
+                'unlabelled.teacher = "snapshot"',
             )
+
+
+def _of_header(plain: Mapping[str, Any]) -> str:
+    return _meaning(plain["kind"], Column.from_plain(plain["column"]), plain["options"])
+
+
+def _meaning(kind: str, column: Column, options: Mapping[str, Any]) -> str:
+    """What the outputs of a task stand for; equal words are equal outputs, up to their order."""
+    if kind == "age":
+        first, last = column.years(options.get("low"), options.get("high"))
+        return f"{kind}, {first} to {last} years"
+    if column.classes:
+        return f"{kind}, {', '.join(sorted(column.classes))}"
+    if column.low is None or column.high is None:
+        return kind
+    return f"{kind}, {column.low:g} to {column.high:g}"

@@ -5,6 +5,7 @@ Run as ``ranks_driver.py OUT.json``, once for each rank, with torchrun's environ
 """
 
 import json
+import math
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -164,7 +165,8 @@ HALVES = make_batch(12, seed=6, gender=list(range(0, 12, 2)), age=list(range(1, 
 
 
 def completed(world: World) -> dict[str, list[float]]:
-    """Three steps on disjoint labels with every completion: some weights, and what was noted."""
+    """Three steps on disjoint labels with every completion: some weights, what was remembered and
+    what was counted."""
     made: dict[str, list[float]] = {}
     for name in catalog.COMPLETIONS:
         if name == "none":
@@ -176,12 +178,12 @@ def completed(world: World) -> dict[str, list[float]]:
         tasks, tally = objective.tasks, Tally()
         options = {"threshold": 0.1} if name == "fixmatch" else {}
         objective.completion = registry.build("completion", name, list(tasks), options=options)
-        objective.note = tally.add
+        objective.note = tally.note
         completer = Completer(
             objective.completion, tasks, Looked(HALVES, world), world, Plan(after=0), tally=tally,
         )  # type: ignore[arg-type]  # fmt: skip
         trainer = make_trainer(objective, world=world, completer=completer, lr=0.001)
-        completer.refresh(0, objective.net)
+        completer.refresh(0, 0, objective.net)
         for _ in range(3):
             batch = dealt(HALVES, world)
             strong = batch.images.flip(-1)
@@ -191,6 +193,10 @@ def completed(world: World) -> dict[str, list[float]]:
         made[name] = torch.cat(kept).tolist()
         for task in tasks:
             made[f"{name} {task}"] = noted(objective.completion.memory.get(task, {}))
+        counted = completer.close()[0]
+        made[f"{name} counted"] = [
+            x for task in tasks for x in counted[task].values() if not math.isnan(x)
+        ]
     return made
 
 

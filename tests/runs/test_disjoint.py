@@ -11,6 +11,7 @@ import pytest
 
 from mtlcli import catalog, registry
 from mtlcli.data import manifest
+from mtlcli.engine.completer import Completer, Turn
 from mtlcli.errors import DataError, StoppedError, UsageError
 from mtlcli.io.run_dir import find_run
 from mtlcli.recipe import load
@@ -22,6 +23,7 @@ OFFLINE = [
     name for name in catalog.COMPLETIONS
     if name != "none" and not registry.attribute("completion", name, "online", False)
 ]  # fmt: skip
+SECONDS = {"teaching", "completing", "epoch_seconds"}
 ONLINE = [n for n in catalog.COMPLETIONS if registry.attribute("completion", n, "online", False)]
 
 
@@ -52,7 +54,8 @@ def disjoint(recipe: Run, parts: list[str]) -> Run:
         values = recipe("gender", "age", train__epochs=3, **changes)
         values["data"] = parts
         values["model"]["architecture"] = "shared"
-        values.setdefault("unlabelled", {}).setdefault("every", 1)
+        if values.get("completion") not in ONLINE:
+            values.setdefault("unlabelled", {}).setdefault("every", 1)
         return values
 
     return make
@@ -83,14 +86,36 @@ def test_every_completion_with_a_teacher_trains(
 @pytest.mark.parametrize("name", ONLINE)
 def test_every_completion_of_its_own_answers_trains(disjoint: Run, fit: Run, name: str) -> None:
     values = disjoint(completion=name, batches__mix="joint", train__accumulate=2)
-    fit(values)
+    assert {row["epoch"] for row in completed(fit(values).run)} == {"2", "3"}
 
 
-@pytest.mark.parametrize("name", ["interpolate", "softmatch"])
-def test_a_run_stopped_in_an_epoch_ends_as_one_that_was_not(
-    disjoint: Run, fit: Run, monkeypatch: pytest.MonkeyPatch, name: str
+def test_where_datasets_take_turns_the_teacher_is_asked_before_each(
+    disjoint: Run, fit: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    values = disjoint(completion=name, batches__mix="joint", train__optimizer="adamw",
+    asked, ask = [], Completer._ask
+
+    def asking(self: Completer, turn: Turn, net: Any) -> None:
+        asked.append((*self._turn, turn.rows))
+        ask(self, turn, net)
+
+    monkeypatch.setattr(Completer, "_ask", asking)
+    outcome = fit(disjoint(completion="distill", batches={"mix": "alternating", "turn": "epoch"}))
+    halves = [(0, 13), (13, 26)]
+    assert asked == [(e, k, rows) for e in (1, 2) for k, rows in enumerate(halves)]
+    whole = fit(disjoint(completion="distill", batches={"mix": "joint"}))
+    counted = [{k: row[k] for k in ("epoch", "task", "rows", "soft")}
+               for row in completed(outcome.run)]  # fmt: skip
+    assert counted == [{k: row[k] for k in counted[0]} for row in completed(whole.run)]
+
+
+@pytest.mark.parametrize(("name", "batches"), [
+    ("interpolate", {"mix": "joint"}), ("softmatch", {"mix": "joint"}),
+    ("pseudo", {"mix": "alternating", "turn": "epoch"}),
+])  # fmt: skip
+def test_a_run_stopped_in_an_epoch_ends_as_one_that_was_not(
+    disjoint: Run, fit: Run, monkeypatch: pytest.MonkeyPatch, name: str, batches: dict[str, str]
+) -> None:
+    values = disjoint(completion=name, batches=batches, train__optimizer="adamw",
                       train__lr=0.002)  # fmt: skip
     whole = fit(values)
     add, stops = work.Book.add, [5, 6]
@@ -109,6 +134,11 @@ def test_a_run_stopped_in_an_epoch_ends_as_one_that_was_not(
     parts = fit(values, run=find_run(None))
     assert parts.run.last.read_bytes() == whole.run.last.read_bytes()
     assert parts.run.metrics.read_text() == whole.run.metrics.read_text()
+    rows = [
+        [{k: v for k, v in row.items() if k not in SECONDS} for row in completed(one.run)]
+        for one in (parts, whole)
+    ]
+    assert rows[0] == rows[1] and {row["epoch"] for row in rows[0]} == {"2", "3"}
 
 
 def test_without_a_completion_hidden_labels_teach_nothing(

@@ -105,9 +105,9 @@ def test_ranks_agree_that_a_gradient_of_one_of_them_is_no_number(found: list[Any
 
 @pytest.mark.slow
 def test_two_ranks_complete_missing_labels_as_one(found: list[Any]) -> None:
-    """Tables of a teacher who looked at rows of both ranks, and running averages over both."""
+    """Tables of a teacher who looked at rows of both ranks; averages and counts over both."""
     one, two = (result["completed"] for result in found)
-    assert one.keys() == two.keys() and len(one) == 3 * (len(catalog.COMPLETIONS) - 1)
+    assert one.keys() == two.keys() and len(one) == 4 * (len(catalog.COMPLETIONS) - 1)
     assert len(one["freematch age"]) == 41 and len(one["softmatch age"]) == 2
     for what, values in one.items():
         assert two[what] == pytest.approx(values, rel=1e-4, abs=1e-6), what

@@ -172,3 +172,33 @@ def test_labelled_rows_are_not_counted(both: Both, name: str) -> None:
     two.complete(other, torch.Generator())
     for task, held in one.memory.items():
         torch.testing.assert_close(held, two.memory[task])
+
+
+@pytest.mark.parametrize("name", ["freematch", "softmatch"])
+def test_a_step_in_parts_leaves_the_memory_of_the_whole_batch(both: Both, name: str) -> None:
+    whole, parts = made(name, momentum=0.5), made(name, momentum=0.5)
+    for seed in range(3):
+        seen = both(24, seed)
+        whole.complete(seen, torch.Generator())
+        with parts.step():
+            for rows in torch.arange(24).split([9, 1, 14]):
+                part = {t: Seen(*(x[rows] for x in vars(s).values())) for t, s in seen.items()}
+                parts.complete(part, torch.Generator())
+    for task, held in whole.memory.items():
+        torch.testing.assert_close(parts.memory[task], held)
+
+
+@pytest.mark.parametrize("name", ["freematch", "softmatch"])
+@pytest.mark.parametrize("align", [False, True])
+def test_who_only_looks_learns_nothing_and_answers_by_what_is_known(
+    both: Both, name: str, align: bool
+) -> None:
+    options = {"align": align} if name == "softmatch" else {}
+    method = made(name, momentum=0.5, **options)
+    last = method.complete(both(24), torch.Generator())
+    held = {task: dict(values) for task, values in method.memory.items()}
+    method.learns = False
+    same(method.complete(both(24), torch.Generator()), last)
+    method.complete(both(24, 1), torch.Generator())
+    for task, values in held.items():
+        assert method.memory[task] == values

@@ -1,8 +1,12 @@
 """Running averages in a memory that is saved."""
 
+from itertools import pairwise
+
+import pytest
 import torch
 
-from mtlcli.completion.running import average, mean, running
+from mtlcli.completion.freematch import FreeMatch
+from mtlcli.completion.running import Step, average, mean
 
 
 def alone(sums: torch.Tensor) -> torch.Tensor:
@@ -10,12 +14,38 @@ def alone(sums: torch.Tensor) -> torch.Tensor:
     return sums
 
 
-def test_the_memory_is_that_of_the_key_and_what_is_new_starts() -> None:
-    memory = {"a": {"x": torch.tensor(2.0)}}
-    held = running(memory, "a", {"x": torch.tensor(0.0), "y": torch.tensor(1.0)}, torch.zeros(1))
-    assert (float(held["x"]), float(held["y"])) == (2, 1)
-    held["x"] = torch.tensor(5.0)
-    assert memory["a"]["x"] == 5
+def test_what_is_known_before_a_step_is_remembered_and_what_is_new_starts() -> None:
+    method = FreeMatch(["a"])
+    method.memory["a"] = {"x": torch.tensor(2.0)}
+    start = {"x": torch.tensor(0.0), "y": torch.tensor(1.0)}
+    before = method.begun("a", start, torch.zeros(1)).before
+    assert (float(before["x"]), float(before["y"])) == (2, 1)
+
+
+def test_a_step_lasts_as_long_as_it_is_open() -> None:
+    method, start = FreeMatch(["a"]), {"x": torch.tensor(0.0)}
+    assert method.begun("a", start, start["x"]) is not method.begun("a", start, start["x"])
+    with method.step():
+        one = method.begun("a", start, start["x"])
+        assert method.begun("a", start, start["x"]) is one
+    with method.step():
+        assert method.begun("a", start, start["x"]) is not one
+
+
+@pytest.mark.parametrize("edges", [[0, 9], [0, 3, 9], [0, 1, 2, 9], [0, 4, 4, 9]])
+def test_parts_of_a_step_add_up_to_the_whole(edges: list[int]) -> None:
+    drawn = torch.Generator().manual_seed(1)
+    values = torch.rand(9, generator=drawn, dtype=torch.float64)
+    both = torch.stack([values, -values], 1)
+    among = torch.tensor([True] * 5 + [False, True, False, True])
+    step = Step({}, alone)
+    for a, b in pairwise(edges):
+        here, rows = step.mean("m", both[a:b], among[a:b])
+        middle, variance, count = step.spread("s", values[a:b], among[a:b])
+    assert rows == count == 7
+    torch.testing.assert_close(here, both[among].mean(0))
+    torch.testing.assert_close(middle, values[among].mean())
+    torch.testing.assert_close(variance, values[among].var())
 
 
 def test_means_are_those_of_the_chosen_rows() -> None:

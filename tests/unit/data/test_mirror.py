@@ -40,7 +40,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def rows(folder: Path, augment: Augment | None = CHANGES) -> Rows:
+def rows(folder: Path, augment: Augment | None = CHANGES, strong: Augment | None = None) -> Rows:
     sides = ["left" if number % 2 else "right" for number in range(COUNT)]
     frame = pd.DataFrame({
         "image": [f"{number}.png" for number in range(COUNT)],
@@ -55,8 +55,9 @@ def rows(folder: Path, augment: Augment | None = CHANGES) -> Rows:
     }
     sided = {"side": SIDE, "yaw": YAW}
     return from_frames(
-        [(folder, frame)], labels, Framing((16, 16)), sided=sided, augment=augment, seed=5
-    )
+        [(folder, frame)], labels, Framing((16, 16)), sided=sided, augment=augment, seed=5,
+        strong=strong,
+    )  # fmt: skip
 
 
 def bright_left(batch: Batch) -> torch.Tensor:
@@ -140,3 +141,20 @@ def test_what_is_mirrored_goes_with_the_batch() -> None:
     assert [part.mirrored.tolist() for part in batch.parts(2)] == [[True, False], [False, True]]
     assert batch.to("cpu").mirrored.tolist() == batch.mirrored.tolist()
     assert Pixels(images, np.arange(4), []).mirrored.tolist() == [False] * 4
+
+
+@pytest.mark.parametrize("flip", [0.0, 0.5, 1.0])
+def test_a_second_view_is_a_mirror_image_where_the_first_is_one(folder: Path, flip: float) -> None:
+    """Else what is said of the left side of one would be learnt of the right side of the other."""
+    strong = Augment(flip=0.5, shift=0.1, brightness=0.2, rotate=10)
+    made = rows(folder, Augment(flip=flip), strong)
+    views: list[list[bool]] = []
+    for epoch in range(2):
+        (pixels,) = made[epoch, np.arange(COUNT)]
+        batch = made.batch(pixels)
+        for images in (batch.images, batch.more["strong"]):
+            halves = images.float().mean((1, 2))
+            views.append((halves[:, :8].mean(1) > halves[:, 8:].mean(1)).tolist())
+        left = [bool(row % 2) ^ flipped for row, flipped in enumerate(batch.mirrored.tolist())]
+        assert views[-2] == left == views[-1]
+    assert (views[0] == views[2]) == (flip != 0.5)

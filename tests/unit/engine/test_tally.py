@@ -45,3 +45,36 @@ def test_a_row_that_is_not_believed_counts_as_one_that_was_not_kept() -> None:
     tally.add("a", torch.arange(3), torch.zeros(3), found, torch.tensor([True, True, False]))
     values = tally.close()["a"]
     assert (values["rows"], values["kept"]) == (2, 0.5)
+
+
+def test_what_ranks_note_of_their_own_rows_adds_up() -> None:
+    """Every task has its place in what is exchanged, whether or not this rank noted any of it."""
+    tally = Tally({"b": (torch.tensor([0, 1]), torch.tensor([True, True]))})
+    found = supplement([1.0, 0.0], [0.0, 0.0])
+    for _ in range(2):
+        tally.note("b", torch.arange(2), torch.tensor([0, 0]), found, torch.tensor([True, True]))
+    assert tally.sums == {}
+    tally.settle(["a", "b", "c"], lambda mine: mine + torch.tensor([[3.0], [0], [0]]))
+    assert list(tally.sums) == ["a", "b"]
+    assert tally.sums["a"].rows == 3
+    assert vars(tally.sums["b"]) == {
+        "rows": 4, "kept": 2, "hard": 2, "soft": 0, "known": 4, "right": 2, "known_hard": 2,
+        "right_hard": 2,
+    }  # fmt: skip
+    tally.settle(["a", "b", "c"], lambda mine: mine)
+    assert tally.sums["b"].rows == 4
+
+
+def test_weights_of_rows_that_do_not_count_are_not_counted() -> None:
+    tally = Tally()
+    tally.add("a", torch.arange(2), torch.zeros(2), supplement([1.0, 1.0], [0.5, 0.5]),
+              torch.tensor([True, False]))  # fmt: skip
+    assert (tally.sums["a"].hard, tally.sums["a"].soft, tally.sums["a"].kept) == (1, 0.5, 1)
+
+
+def test_counts_survive_a_restart() -> None:
+    one, two = Tally(), Tally()
+    one.add("a", torch.arange(2), torch.zeros(2), supplement([1.0, 1.0], [0.0, 0.0]),
+            torch.tensor([True, True]))  # fmt: skip
+    two.load_state_dict(one.state_dict())
+    assert two.sums == one.sums
