@@ -44,7 +44,7 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     folder = tmp_path_factory.mktemp("ranks")
     made = [folder / "one.json", folder / "two.json"]
     for process in start_ranks(1, made[0]) + start_ranks(2, made[1]):
-        _, error = process.communicate(timeout=240)
+        _, error = process.communicate(timeout=900)
         assert process.returncode == 0, error
     return made
 
