@@ -16,9 +16,7 @@ def bargain(gram: Tensor, power: float = 1.0) -> Tensor:
     alive = gram.diagonal() > 0
     if not alive.any():
         return found
-    inner = gram[alive][:, alive]
-    # a little convexity, so that gradients which cancel have a finite solution
-    inner = inner + 1e-10 * float(inner.diagonal().mean()) * torch.eye(len(inner), dtype=gram.dtype)
+    inner = _convex(gram[alive][:, alive])
     q = 1 / power
     logs = -torch.log(inner.diagonal()) / (1 + q)
     logs = torch.where(torch.isfinite(logs), logs, torch.zeros_like(logs))
@@ -52,3 +50,15 @@ def bargain(gram: Tensor, power: float = 1.0) -> Tensor:
         logs = logs - length * step
     found[alive] = logs.exp()
     return found
+
+
+def _convex(gram: Tensor) -> Tensor:
+    """With no eigenvalue below 1e-6 of their mean: gradients that cancel have a finite solution.
+
+    Inner products of fp32 vectors are rounded, so that G may even have negative ones. One that has
+    no such eigenvalue stays as it is.
+    """
+    values, basis = torch.linalg.eigh(gram)
+    least = 1e-6 * float(gram.diagonal().mean())
+    missing = (least - values).clamp(min=0)
+    return gram + (basis * missing) @ basis.T

@@ -45,7 +45,7 @@ class NashMtl(GramAggregator):
             found = bargain(gram / size if size > 0 else gram)
             self.memory["alpha"] = {**held, **dict(zip(losses, found.tolist(), strict=True))}
         alpha = torch.tensor([self.memory["alpha"][task] for task in losses], dtype=gram.dtype)
-        norm = float(alpha @ gram @ alpha) ** 0.5
+        norm = max(0.0, float(alpha @ gram @ alpha)) ** 0.5  # rounded gradients that cancel: < 0
         if self.max_norm and norm > self.max_norm:
             alpha = alpha * (self.max_norm / norm)
         return alpha

@@ -154,7 +154,7 @@ class Trainer:
         joint = cuts == 1 or self.balancer.weighting.linear
         if not several or (joint and not looked and not self.balancer.separate):
             return self.jointly, batch.parts(cuts)
-        if self.balancer.level == "features":
+        if self.balancer.level == "features" and cuts == 1:
             return self.at_features, [batch]
         return self.separately, batch.parts(cuts * self.balancer.aggregator.estimates)
 

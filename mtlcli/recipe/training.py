@@ -101,7 +101,7 @@ class TrainSpec(Strict):
     compile: bool = False
     """Use ``torch.compile``."""
     max_skipped: Annotated[int, Field(ge=0)] = 20
-    """Steps that may be skipped, since a loss was not finite, before the run stops."""
+    """Steps that may be skipped, since a loss or gradient was not finite, before the run stops."""
     look: Annotated[int, Field(ge=0)] = 4
     """Steps of an epoch, at most, in which the tasks' gradients are compared for `mtl report`."""
     sync_bn: bool = False

@@ -31,7 +31,9 @@ class Book:
     :param bad: pictures that could not be read in the current epoch.
     :param first_bad: the reason of the first of them.
     :param made: steps of the current epoch that updated the network.
-    :param skipped: task → steps of the whole run left out, since its loss was not finite.
+    :param skipped: task → steps of the whole run left out, since its loss or gradient was not
+        finite.
+    :param skipped_steps: steps of the whole run left out; one may be due to several tasks.
     """
 
     epoch: int = 0
@@ -46,6 +48,7 @@ class Book:
     first_bad: str = ""
     made: int = 0
     skipped: dict[str, int] = field(default_factory=dict)
+    skipped_steps: int = 0
 
     def state_dict(self) -> dict[str, Any]:
         """As plain values."""
@@ -63,7 +66,9 @@ class Book:
             self.first_bad = step.bad[0][1]
         for task in step.faulty:
             self.skipped[task] = self.skipped.get(task, 0) + 1
-        if not step.faulty:
+        if step.faulty:
+            self.skipped_steps += 1
+        else:
             self.made += 1
             for task, loss in step.losses.items():
                 entry = self.losses.setdefault(task, [0.0, 0])
@@ -72,15 +77,17 @@ class Book:
 
     def require_few_skipped(self, limit: int) -> None:
         """:raises MtlError: more steps were skipped than a run may have."""
-        total = sum(self.skipped.values())
-        if total > limit:
+        if self.skipped_steps > limit:
             raise MtlError(
-                f"the loss was not a finite number in {total} steps, all of them skipped: "
-                f"{self._who()}", hint=f"{_CALMER}; train.max_skipped allows more",
+                f"a loss or gradient was not a finite number in {self.skipped_steps} steps, all of "
+                f"them skipped: {self._who()}", hint=f"{_CALMER}; train.max_skipped allows more",
             )  # fmt: skip
 
     def _who(self) -> str:
-        return ", ".join(f"{task} ({count})" for task, count in self.skipped.items())
+        """The tasks, those with most such steps first; of dozens the first five."""
+        most = sorted(self.skipped.items(), key=lambda item: -item[1])
+        more = f" and {len(most) - 5} more" if len(most) > 5 else ""
+        return ", ".join(f"{task} ({count})" for task, count in most[:5]) + more
 
     def close_epoch(self) -> dict[str, float]:
         """The mean training losses of the epoch that just ended; starts the next one.
@@ -89,8 +96,8 @@ class Book:
         """
         if self.skipped and not self.made:
             raise MtlError(
-                f"the loss was not a finite number in any step of epoch {self.epoch + 1}: "
-                f"{self._who()}", hint=_CALMER,
+                "a loss or gradient was not a finite number in any step of epoch "
+                f"{self.epoch + 1}: {self._who()}", hint=_CALMER,
             )  # fmt: skip
         means = {task: total / steps for task, (total, steps) in self.losses.items()}
         self.epoch += 1

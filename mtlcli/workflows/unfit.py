@@ -59,10 +59,22 @@ def _refuse_unfit_balancing(recipe: Recipe) -> None:
             "leaves the backbones none",
             hint="leave out aggregator, or train the backbones",
         )
-    at_features = recipe.gradients == "features" or of("at_features", False)
-    if not at_features or name == PARTS["aggregator"]:
+    _refuse_unfit_at_features(recipe)
+
+
+def _refuse_unfit_at_features(recipe: Recipe) -> None:
+    """Methods that need each task's gradient at the features, or the whole batch's losses first."""
+    name, spec, weighting = recipe.aggregator.name, recipe.train, weighting_of(recipe).name
+    of = functools.partial(registry.attribute, "aggregator", name)
+    weighs = functools.partial(registry.attribute, "weighting", weighting)
+    mixes = name != PARTS["aggregator"]
+    alone = not mixes and not weighs("needs_gram", False)
+    if recipe.gradients != "features" and not of("at_features", False):
         return
-    where = f"aggregator = {name!r} at the shared features"
+    if alone and (weighs("linear", False) or spec.accumulate == 1):
+        return  # one backward pass does
+    part = f"aggregator = {name!r}" if mixes else f"weighting = {weighting!r}"
+    where = f"{part} at the shared features"
     if of("keeps_vectors", False) or of("estimates", 1) > 1:
         raise UsageError(
             f"{where} cannot be: it compares gradients of several batches, whose features differ",

@@ -205,3 +205,17 @@ def test_weights_that_are_no_numbers_are_named_and_nothing_is_updated(
         small("batch")()
     ).faulty == ("age",)  # fmt: skip
     assert all(torch.equal(p, before[n]) for n, p in objective.named_parameters())
+
+
+def test_steps_that_look_at_gradients_keep_to_the_parts(
+    small: Small, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the features the whole batch would be in memory at once."""
+    balancer = small("balancer")("fixed", "sum", "features")
+    balancer.look_every = 1
+    objective = small("objective")(architecture="shared")
+    trainer = small("trainer")(objective, balancer=balancer, accumulate=2)
+    sizes: list[int] = []
+    objective.register_forward_pre_hook(lambda module, given: sizes.append(len(given[0])))
+    step = trainer.train_step(small("batch")(8))
+    assert step.look is not None and sizes == [4, 4]

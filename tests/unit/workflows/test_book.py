@@ -100,6 +100,19 @@ def test_too_many_skipped_steps_are_refused_by_name_and_number() -> None:
         book.close_epoch()
 
 
+def test_a_step_is_skipped_once_however_many_tasks_are_to_blame(tmp_path: Any) -> None:
+    book = Book()
+    book.add(step(1, **{f"task{i}": math.nan for i in range(40)}))
+    book.require_few_skipped(1)
+    state.save(tmp_path / "book", book.state_dict())
+    later = Book()
+    later.load_state_dict(state.load(tmp_path / "book"))
+    later.add(step(2, task7=math.nan))
+    with pytest.raises(MtlError, match=r"in 2 steps, .*: task7 \(2\), task0 \(1\)") as refused:
+        later.require_few_skipped(1)
+    assert "and 35 more" in str(refused.value)
+
+
 def test_a_diverged_network_is_never_the_best() -> None:
     """Its classes are answers, and may even be right."""
     found = Scores({"gender": {"accuracy": 0.9}}, {"gender": math.nan}, {"gender": 8.0}, {}, 0)

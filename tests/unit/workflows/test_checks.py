@@ -150,6 +150,29 @@ def test_what_is_refused_is_refused_without_torch(
     assert done.returncode in (2, 3), done.stderr
 
 
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"weighting": "scale_invariant"}, "weighting = 'scale_invariant' at the shared features"),
+        ({"weighting": "gradnorm"}, "weighting = 'gradnorm' at the shared features"),
+        ({"aggregator": "mgda"}, "aggregator = 'mgda' at the shared features"),
+        ({"aggregator": "ntkmtl_sr", "gradients": "parameters"}, "aggregator = 'ntkmtl_sr'"),
+        ({"weighting": "dwa"}, ""),
+        ({"weighting": "scale_invariant", "gradients": "parameters"}, ""),
+    ],
+)
+def test_what_needs_the_whole_batch_at_the_features_is_not_given_parts(
+    recipe: Recipe, changes: dict[str, str], named: str
+) -> None:
+    values = recipe("gender", "age", **{"gradients": "features", **changes}, train__accumulate=2)
+    if not named:
+        check(from_plain(values))
+        return
+    with pytest.raises(UsageError, match=r"needs the whole batch at once") as refused:
+        check(from_plain(values))
+    assert named in str(refused.value)
+
+
 def test_frozen_backbones_leave_an_aggregator_nothing(recipe: Recipe) -> None:
     values = recipe("gender", "age", aggregator="pcgrad", train__freeze=["backbones"])
     with pytest.raises(UsageError, match=r"train\.freeze leaves the backbones none"):
