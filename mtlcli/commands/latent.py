@@ -10,6 +10,7 @@ from mtlcli.commands.options import Device, Json, Quiet, Verbose, examples
 
 if TYPE_CHECKING:
     from mtlcli.workflows.latent import Outcome
+    from mtlcli.workflows.latent_fit import Trial
 
 Model = Annotated[
     str,
@@ -135,12 +136,22 @@ def _show(outcome: "Outcome") -> None:
         f"chosen of {len(outcome.trials)}: mu {penalties.mu:g}, gamma {penalties.gamma:g}, "
         f"lambda {penalties.lam:g}, {chosen.latents} latent tasks"
     )
-    if not chosen.solved.converged:
-        console.warn(f"not converged after {chosen.solved.rounds} rounds; --rounds allows more")
+    warn_unfinished(chosen, outcome.alone)
     _show_groups(outcome)
     for path in outcome.files:
         console.result(f"saved {path}")
     console.result(f"next: mtl eval {outcome.saved}")
+
+
+def warn_unfinished(chosen: "Trial", alone: "Trial") -> None:
+    """Say which of the solutions that are compared were not reached."""
+    if not chosen.solved.converged:
+        console.warn(f"not converged after {chosen.solved.rounds} rounds; --rounds allows more")
+    if not alone.solved.converged:
+        console.warn(
+            f"the independent rows (lambda {alone.penalties.lam:g}) have not converged after "
+            f"{len(alone.solved.values) - 1} steps; how far latent tasks are from them is not exact"
+        )
 
 
 def _show_groups(outcome: "Outcome") -> None:

@@ -45,8 +45,9 @@ class Frame:
 
 
 def is_video(path: str | Path) -> bool:
-    """Whether a file is a video by its name."""
-    return os.fspath(path).lower().endswith(SUFFIXES)
+    """Whether this is called like a video, and is no folder."""
+    name = os.fspath(path)
+    return name.lower().endswith(SUFFIXES) and not os.path.isdir(name)
 
 
 def require() -> None:

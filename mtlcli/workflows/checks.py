@@ -140,7 +140,7 @@ def _check_clips(dataset: Dataset, names: list[str], path: Path, frames: int) ->
     from mtlcli.data import clips, video  # they import Pillow
 
     some = names[:: max(1, len(names) // _SAMPLE)]
-    if any(video.is_video(name) for name in some):
+    if any(video.is_video(dataset.root / name) for name in some):
         video.require()
     if frames > 1 and not any(clips.is_clip(dataset.root / name) for name in some):
         raise UsageError(

@@ -9,7 +9,7 @@ from mtlcli.data import clips, video
 from mtlcli.errors import DataError, MtlError, UsageError
 from mtlcli.io import checkpoint
 from mtlcli.workflows.model_search import find_model
-from mtlcli.workflows.sources import Failure, Source, Sources, expand
+from mtlcli.workflows.sources import Failure, Source, Sources, expand, unique
 
 _FORM = "give a video, or a folder of frames"
 
@@ -93,13 +93,13 @@ def expand_clips(given: Sequence[str], frames: int) -> Sources:
             raise UsageError(f"a clip is not read from {text}", hint=_FORM)
         paths = [Path(name) for name in sorted(glob.glob(text, recursive=True))]
         for path in [Path(text)] if Path(text).exists() else paths:
-            listed = list(_clips(path))
+            listed = list(_clips(path, set()))
             found.items += [Source(str(clip), clip) for clip in listed]
             if not listed:
                 found.failed.append(Failure(str(path), _why_not(path, frames)))
         if not Path(text).exists() and not paths:
             found.failed.append(Failure(text, "there is no such file or folder"))
-    found.items = list({source.name: source for source in found.items}.values())
+    found.items = unique(found.items)
     if any(video.is_video(source.name) for source in found.items):
         video.require()
     if not found.items:
@@ -113,15 +113,20 @@ def _why_not(path: Path, frames: int) -> str:
     return f"this is no clip, and the network looks at clips of {frames} frames"
 
 
-def _clips(path: Path) -> Iterator[Path]:
+def _clips(path: Path, seen: set[Path]) -> Iterator[Path]:
+    """The clips at any depth.
+
+    :param seen: the folders gone through, as links may lead back into them.
+    """
     if video.is_video(path):
         yield path
-    elif path.is_dir():
+    elif path.is_dir() and path.resolve() not in seen:
+        seen.add(path.resolve())
         if _has_frames(path):
             yield path
         for inner in sorted(path.iterdir()):
             if inner.is_dir() or video.is_video(inner):
-                yield from _clips(inner)
+                yield from _clips(inner, seen)
 
 
 def _has_frames(folder: Path) -> bool:

@@ -58,10 +58,12 @@ def open_job(
     cls = registry.load("dataset", name)
     own = root.resolve().stem if cls.argument and root is not None else name
     usual = Path("data") / own
-    folder = usual if out is None else out
-    preparer: Preparer = registry.build(
-        "dataset", name, root, folder, options=options, where=f"prepare {name}"
-    )
+    preparer = _opened(name, root, out or usual, options)
+    variant = preparer.variant
+    if out is None and variant and variant != _opened(name, root, usual, {}).variant:
+        out = usual.with_name(f"{usual.name}-{variant}")
+        preparer = _opened(name, root, out, options)
+    folder = out or usual
     preparer.seed = seed
     scan = _written(preparer.scan())
     items = sample(scan.items, limit, seed)
@@ -88,6 +90,12 @@ def _refuse_mostly_missing(scan: Scan, root: Path | None) -> None:
 def absent(bad: Sequence[Bad]) -> int:
     """How many rows name a picture that is not there; others are left out for what they say."""
     return sum(one.reason == NO_FILE for one in bad)
+
+
+def _opened(name: str, root: Path | None, out: Path, options: Mapping[str, Any]) -> Preparer:
+    where = f"prepare {name}"
+    made: Preparer = registry.build("dataset", name, root, out, options=options, where=where)
+    return made
 
 
 def _written(scan: Scan) -> Scan:

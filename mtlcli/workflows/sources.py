@@ -58,14 +58,14 @@ def expand(given: Sequence[str]) -> Sources:
     for text in given:
         _refuse(text)
         found.items += _listed(text, found.failed)
-    found.items = _unique(found.items)
+    found.items = unique(found.items)
     if not found.items:
         first = found.failed[0]
         raise DataError(f"{first.name}: {first.reason}", hint=_more(found.failed))
     return found
 
 
-def _unique(items: Sequence[Source]) -> list[Source]:
+def unique(items: Sequence[Source]) -> list[Source]:
     """Each picture once, where it comes first."""
     first: dict[object, Source] = {}
     for source in items:
@@ -82,7 +82,8 @@ def _more(failed: Sequence[Failure]) -> str | None:
 def _refuse(text: str) -> None:
     if re.match(r"[a-z]+://", text):
         raise UsageError(f"{text} is an address, and mtl opens no connection", hint="download it")
-    if Path(text).suffix.lower() in _VIDEO or (text.isdigit() and not Path(text).exists()):
+    film = Path(text).suffix.lower() in _VIDEO and not Path(text).is_dir()
+    if film or (text.isdigit() and not Path(text).exists()):
         raise UsageError(
             f"{text}: a video is watched alone, and a camera is chosen by --camera",
             hint="mtl predict film.mp4, or mtl predict --camera 0",

@@ -50,15 +50,15 @@ def test_awa2_by_pictures_and_by_animals_are_two_datasets(animals: Path, mtl: Ru
     made = manifest.load("data/awa2")
     assert made.name == "awa2-image" and made.settings["unit"] == "pictures"
     assert made.columns["animal"].classes[3] == "persian cat"
-    refused = mtl("prepare", "awa2", "--root", animals, "--split", "proposed")
+    refused = mtl("prepare", "awa2", "--root", animals, "--split", "proposed", "-o", "data/awa2")
     assert refused.code == 2 and "'awa2-image'; " not in refused.out
     assert "holds the dataset 'awa2-image'" in refused.err
-    other = mtl("prepare", "awa2", "--root", animals, "--split", "proposed", "-o", "data/p")
+    other = mtl("prepare", "awa2", "--root", animals, "--split", "proposed")
     assert other.code == 0, other.err
-    made = manifest.load("data/p")
+    made = manifest.load("data/awa2-proposed")
     assert made.name == "awa2-proposed" and set(made.columns) == {"attributes"}
     assert set(made.read("test")["group"]) == {"horse", "rat"}
-    assert Path("data/p/preview.jpg").is_file()
+    assert Path("data/awa2-proposed/preview.jpg").is_file()
 
 
 def test_awa1_writes_its_own_recipe(animals: Path, mtl: Run) -> None:

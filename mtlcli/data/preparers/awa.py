@@ -44,7 +44,7 @@ class Awa2(Preparer):
     needs: ClassVar[str] = "the unpacked archive (13 GB): --root DIR"
     examples: ClassVar[tuple[str, ...]] = (
         "--root Animals_with_Attributes2",
-        "--root Animals_with_Attributes2 --split proposed -o data/awa2-proposed",
+        "--root Animals_with_Attributes2 --split proposed",
     )
     recipe: ClassVar[str] = "awa2/attributes"
 

@@ -82,7 +82,8 @@ class Preparer(ABC):
     images: ClassVar[str] = ""
     #: what a picture shows around the face (or its box) on each side, in box widths.
     margin: float = 0.0
-    #: which of several datasets it makes that must not be taken for one another; part of the name.
+    #: which of several datasets it makes that must not be taken for one another; part of the name,
+    #: and of the folder's unless it is what the default options make.
     variant: str = ""
     #: all that is random follows it; the workflow sets it before ``scan``.
     seed: int = 0

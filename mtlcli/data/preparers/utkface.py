@@ -28,7 +28,7 @@ class UtkFace(Preparer):
     no official split: rows are cut 80/10/10, seeded, with equal shares of every ten years of age.
 
     :param protocol: ``whole`` takes all ages, ``21-60`` only these, as the ordinal-regression
-        papers do (CORAL, Cao et al. 2020).
+        papers do (CORAL, Cao et al. 2020); that is a dataset of its own, utkface-21-60.
     """
 
     title: ClassVar[str] = "UTKFace: age, gender and race of 23,708 face crops"
@@ -47,6 +47,7 @@ class UtkFace(Preparer):
     ) -> None:
         super().__init__(root, out)
         self.protocol = protocol
+        self.variant = "" if protocol == "whole" else protocol
         self.low, self.high = AGES if protocol == "whole" else (21, 60)
 
     def columns(self) -> dict[str, Column]:
@@ -60,13 +61,19 @@ class UtkFace(Preparer):
     def scan(self) -> Scan:
         """Read the labels from the names of all pictures below the root.
 
-        :raises DataError: there is no such folder, or no picture in it.
+        :raises DataError: there is no such folder, or no picture in it, or none of these ages.
         """
         if self.root is None or not self.root.is_dir():
             raise DataError(_HOW, where=self.root, hint="mtl prepare utkface --root DIR")
         found = Scan()
         for path in pictures(self.root):
             self._add(found, path.name, str(path.relative_to(self.root)))
+        if found.left_out and not (found.items or found.bad):
+            raise DataError(
+                f"all {sum(found.left_out.values())} pictures are of other ages than {self.low} to "
+                f"{self.high} and left out", where=self.root,
+                hint="--protocol whole takes all ages; or give another --root",
+            )  # fmt: skip
         if not (found.items or found.bad):
             raise DataError(_HOW, where=f"{self.root} holds no picture")
         return found

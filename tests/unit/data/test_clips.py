@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from mtlcli.data import clips
+from mtlcli.data import clips, video
 from mtlcli.data.clips import choose
 from mtlcli.data.preparers.picture_check import fault
 from mtlcli.errors import DataError
@@ -140,3 +140,12 @@ def test_a_mosaic_shows_four_frames(clip: Path) -> None:
     made = clips.mosaic(np.stack(clips.read_frames(clip, np.arange)))
     assert made.shape == (12, 16, 3)
     assert [int(made[y, x, 0]) for y in (0, 6) for x in (0, 8)] == [20, 80, 140, 200]
+
+
+def test_a_folder_of_frames_that_is_called_like_a_video_is_a_folder(clip: Path) -> None:
+    named = clip.rename(clip.with_name("swim.avi"))
+    assert clips.is_clip(named) and not video.is_video(named)
+    assert clips.check(named) is None
+    assert len(clips.read_all(named)) == 12
+    ends = clips.read_frames(named, lambda length: np.array([0, length - 1]))
+    assert [int(one[0, 0, 0]) for one in ends] == [0, 220]

@@ -6,7 +6,8 @@ import pytest
 from PIL import Image
 
 from mtlcli.errors import DataError, MissingError, UsageError
-from mtlcli.workflows.clip_sources import expand_clips, frames_of, model_for
+from mtlcli.workflows.clip_sources import expand_clips, frames_of, model_for, refuse_films
+from mtlcli.workflows.sources import expand
 
 
 @pytest.fixture
@@ -78,3 +79,28 @@ def test_a_source_that_is_not_there_is_told_of_before_a_missing_model(pool: Path
     for given in (["pool/a/0.png"], ["swim.mp4"]):
         with pytest.raises(MissingError, match="no model was named"):
             model_for(None, given)
+
+
+def test_a_folder_that_links_into_itself_has_each_clip_once(pool: Path) -> None:
+    (pool / "again").symlink_to(pool, target_is_directory=True)
+    (pool / "deep" / "up").symlink_to(pool, target_is_directory=True)
+    (pool / "a" / "twin").symlink_to(pool / "b", target_is_directory=True)
+    found = expand_clips(["pool", "pool/again/b"], 8)
+    assert [source.data.resolve().name for source in found.items] == ["a", "b", "c"]
+    assert not [one for one in found.failed if one.name != "pool/empty"]
+
+
+def test_a_linked_folder_elsewhere_is_searched(pool: Path) -> None:
+    (pool.parent / "other").mkdir()
+    (pool.parent / "other" / "link").symlink_to(pool, target_is_directory=True)
+    assert _names("other") == ["other/link/a", "other/link/b", "other/link/deep/c"]
+
+
+def test_a_folder_called_like_a_video_is_a_clip_of_its_frames(
+    pool: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)  # no PyAV is needed
+    (pool / "a").rename(pool / "swim.avi")
+    assert _names("pool/swim.avi") == ["pool/swim.avi"]
+    refuse_films(1, ["pool/swim.avi"])
+    assert [source.name for source in expand(["pool/swim.avi"]).items] == ["pool/swim.avi/0.png"]

@@ -74,11 +74,11 @@ def test_done_twice_does_nothing_twice(
     assert {p: p.stat().st_mtime_ns for p in (tmp_path / "made").iterdir()} == times
 
 
-@pytest.mark.parametrize("change", ["options", "limit", "seed", "csv", "picture", "new"])
+@pytest.mark.parametrize("change", ["limit", "seed", "csv", "picture", "new"])
 def test_what_changed_is_made_anew(faces: Path, tmp_path: Path, change: str) -> None:
     _run(faces, tmp_path / "made")
     changes: dict[str, dict[str, Any]] = {
-        "options": {"options": {"protocol": "21-60"}}, "limit": {"limit": 20}, "seed": {"seed": 1},
+        "limit": {"limit": 20}, "seed": {"seed": 1},
     }  # fmt: skip
     if change == "csv":
         (tmp_path / "made" / "train.csv").write_text("image\n")
@@ -88,8 +88,15 @@ def test_what_changed_is_made_anew(faces: Path, tmp_path: Path, change: str) -> 
         shutil.copy(faces / f"8_1_2_{TAIL}", faces / f"99_1_2_{TAIL}")
     report = _run(faces, tmp_path / "made", **changes.get(change, {}))
     assert report.state == "made"
-    expected = {"options": 20, "limit": 20, "seed": 39, "csv": 39, "picture": 40, "new": 40}
+    expected = {"limit": 20, "seed": 39, "csv": 39, "picture": 40, "new": 40}
     assert abs(sum(report.rows.values()) - expected[change]) <= (change == "limit")
+
+
+def test_other_options_are_made_anew(tmp_path: Path) -> None:
+    for count in (20, 24):
+        options = {"count": count, "size": 16}
+        report = _run(None, tmp_path / "made", "portraits", options=options)
+        assert (report.state, sum(report.rows.values())) == ("made", count)
 
 
 def test_a_killed_run_goes_on_where_it_was(
@@ -250,6 +257,21 @@ def test_the_usual_folder_is_data_name(here: Path) -> None:
     assert report.next == "mtl train-single demo/age"
     assert {p.name for p in here.iterdir()} == {"data"}
     assert manifest.load(report.folder).root == here / "data" / "portraits"
+
+
+def test_another_protocol_is_another_dataset_in_a_folder_of_its_own(
+    faces: Path, here: Path
+) -> None:
+    whole = prepare("utkface", faces, options={}, workers=1)
+    some = prepare("utkface", faces, options={"protocol": "21-60"}, workers=1)
+    assert [one.folder for one in (whole, some)] == [
+        Path("data/utkface"),
+        Path("data/utkface-21-60"),
+    ]
+    assert [manifest.load(one.folder).name for one in (whole, some)] == ["utkface", "utkface-21-60"]
+    assert some.next == "mtl train-single utkface/age data=data/utkface-21-60"
+    with pytest.raises(UsageError, match="holds the dataset 'utkface'"):
+        _run(faces, whole.folder, options={"protocol": "21-60"})
 
 
 def test_a_csv_of_the_users_own_gives_the_folder_its_name(here: Path) -> None:

@@ -57,6 +57,13 @@ def test_the_protocol_leaves_ages_out_but_calls_them_no_fault(tmp_path: Path) ->
     assert (scan.bad, sum(scan.left_out.values())) == ([], 2)
 
 
+def test_where_no_age_is_of_the_protocol_it_is_said(tmp_path: Path) -> None:
+    root = _root(tmp_path, [20, 61])
+    with pytest.raises(DataError, match="all 2 pictures are of other ages than 21 to 60") as caught:
+        UtkFace(root, tmp_path, protocol="21-60").scan()
+    assert "whole" in str(caught.value.hint)
+
+
 def test_ages_are_stratified(tmp_path: Path) -> None:
     made = UtkFace(_root(tmp_path, [5] * 100 + [95] * 50), tmp_path)
     items = made.scan().items
