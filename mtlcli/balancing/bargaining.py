@@ -61,4 +61,5 @@ def _convex(gram: Tensor) -> Tensor:
     values, basis = torch.linalg.eigh(gram)
     least = 1e-6 * float(gram.diagonal().mean())
     missing = (least - values).clamp(min=0)
-    return gram + (basis * missing) @ basis.T
+    added: Tensor = (basis * missing) @ basis.T
+    return gram + added
