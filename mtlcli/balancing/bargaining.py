@@ -61,5 +61,5 @@ def _convex(gram: Tensor) -> Tensor:
     values, basis = torch.linalg.eigh(gram)
     least = 1e-6 * float(gram.diagonal().mean())
     missing = (least - values).clamp(min=0)
-    raised: Tensor = gram + (basis * missing) @ basis.T
-    return raised
+    added: Tensor = (basis * missing) @ basis.T
+    return gram + added

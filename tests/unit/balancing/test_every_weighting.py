@@ -282,21 +282,3 @@ def test_random_draws_are_those_of_seed_and_step() -> None:
 def test_equal_weights_and_factors_exclude_each_other() -> None:
     with pytest.raises(UsageError, match="names factors"):
         made("equal", FIVE, {"a": 2.0})
-
-
-@pytest.mark.parametrize(
-    ("kind", "name", "option", "value"),
-    [
-        ("weighting", "uw_so", "temperature", 0), ("weighting", "dwa", "temperature", 0),
-        ("weighting", "stch", "mu", 0), ("weighting", "famo", "lr", -1),
-        ("weighting", "famo", "weight_decay", -1), ("weighting", "ldc", "penalty", -5),
-        ("weighting", "gradnorm", "alpha", -1), ("weighting", "gradnorm", "lr", -1),
-        ("weighting", "go4align", "step", -1), ("aggregator", "gradvac", "beta", 2),
-        ("aggregator", "rep_mtl", "temperature", 0),
-    ],
-)  # fmt: skip
-def test_options_that_make_no_method_are_refused(
-    kind: str, name: str, option: str, value: float
-) -> None:
-    with pytest.raises(UsageError, match=option):
-        registry.check(kind, name, {option: value})
