@@ -13,6 +13,7 @@ from mtlcli.data import manifest
 from mtlcli.errors import UsageError
 from mtlcli.io import checkpoint
 from mtlcli.workflows import build
+from mtlcli.workflows.budget import epochs_in
 from tests.conftest import recipe_values, train_values
 
 Run = Callable[..., Any]
@@ -90,7 +91,8 @@ def test_the_solution_fits_better_and_its_latents_are_named(heads: Path, mtl: Ru
 def test_the_checkpoint_is_a_latent_head_on_the_same_trunk(heads: Path, mtl: Run) -> None:
     mtl("latent", heads, "-o", "g", *FEW, "--latents", "6", "--sharing", "each", "--device", "cpu")
     tensors, header = checkpoint.load(Path("g.st"))
-    before, _ = checkpoint.load(heads)
+    before, trained = checkpoint.load(heads)
+    assert epochs_in(header) == epochs_in(trained) == 2  # solving a head is no epoch
     assert tensors["heads.faces.latent.weight"].shape[0] == 6
     for name, tensor in before.items():
         if not name.startswith("heads."):
