@@ -41,8 +41,14 @@ def test_all_options_are_read_without_torch() -> None:
 
 @pytest.mark.parametrize(("kind", "name"), ENTRIES)
 def test_defaults_are_valid_and_an_unknown_option_is_not(kind: str, name: str) -> None:
-    defaults = {o.name: o.default for o in registry.options(kind, name) if not o.required}
-    assert registry.check(kind, name, defaults) == defaults
+    options = registry.options(kind, name)
+    defaults = {o.name: o.default for o in options if not o.required}
+    missing = [o.name for o in options if o.required]
+    if missing:
+        with pytest.raises(UsageError, match=f"{missing[0]}: Field required"):
+            registry.check(kind, name, defaults)
+    else:
+        assert registry.check(kind, name, defaults) == defaults
     with pytest.raises(UsageError, match="no_such_option is unknown to the"):
         registry.check(kind, name, {**defaults, "no_such_option": 1})
 
