@@ -7,6 +7,7 @@ NeurIPS 2022; Royer et al. 2023; Gama et al. 2025): a factor is always offered b
 import shlex
 from statistics import median
 
+from mtlcli import registry
 from mtlcli.workflows.diagnosis import Diagnosis, TaskState
 from mtlcli.workflows.diagnosis_read import Settings
 
@@ -56,8 +57,27 @@ def number(value: float) -> str:
 def for_conflict(diagnosis: Diagnosis) -> str:
     """A method against gradients that oppose each other."""
     if len(diagnosis.tasks) >= MANY_TASKS:
-        return _again(diagnosis, f"weighting={_untried(FOR_MANY, diagnosis.settings.weighting)}")
-    return _again(diagnosis, f"aggregator={_untried(FOR_CONFLICT, diagnosis.settings.aggregator)}")
+        return _weighted(diagnosis, _untried(FOR_MANY, diagnosis.settings.weighting))
+    return _aggregated(diagnosis, _untried(FOR_CONFLICT, diagnosis.settings.aggregator))
+
+
+def _weighted(diagnosis: Diagnosis, weighting: str) -> str:
+    """Another weighting; an aggregator that is defined with one of its own goes."""
+    own = _brought(diagnosis.settings.aggregator)
+    others = ["aggregator=sum"] if own not in ("", weighting) else []
+    return _again(diagnosis, f"weighting={weighting}", *others)
+
+
+def _aggregated(diagnosis: Diagnosis, aggregator: str) -> str:
+    """Another aggregator, and the weighting that it is defined with, where the run has another."""
+    own = _brought(aggregator)
+    others = [f"weighting={own}"] if own and diagnosis.settings.weighting != "fixed" else []
+    return _again(diagnosis, f"aggregator={aggregator}", *others)
+
+
+def _brought(aggregator: str) -> str:
+    """The weighting that is part of an aggregator's method; none for most."""
+    return str(registry.attribute("aggregator", aggregator, "weighting") or "")
 
 
 def _untried(methods: tuple[str, ...], tried: str) -> str:
@@ -70,10 +90,10 @@ def for_sizes(diagnosis: Diagnosis) -> str:
     own, ratio = diagnosis.settings, diagnosis.ratio("norm")
     by_loss = not ratio > 0 or diagnosis.ratio_of_log() * LOG_HELPS <= ratio
     if by_loss and own.weighting != "scale_invariant":
-        return _again(diagnosis, "weighting=scale_invariant")
+        return _weighted(diagnosis, "scale_invariant")
     if len(diagnosis.tasks) >= MANY_TASKS:
-        return _again(diagnosis, f"weighting={_untried(FOR_MANY, own.weighting)}")
-    return _again(diagnosis, f"aggregator={_untried(FOR_NORMS, own.aggregator)}")
+        return _weighted(diagnosis, _untried(FOR_MANY, own.weighting))
+    return _aggregated(diagnosis, _untried(FOR_NORMS, own.aggregator))
 
 
 def _factor(diagnosis: Diagnosis, state: TaskState, times: float) -> float:

@@ -201,6 +201,15 @@ def test_what_is_in_use_is_not_advised() -> None:
     assert "weighting=scale_invariant" in judge(many)[0].attempt
 
 
+def test_advice_never_joins_a_method_with_a_weighting_that_it_rules_out() -> None:
+    """DB-MTL is defined on logarithms of the losses, and refused with another weighting."""
+    made = _diagnosis(_of("a", "b"), {"a b": -0.3})
+    tried = _with(made, aggregator="fairgrad", weighting="dwa")
+    assert "aggregator=db_mtl weighting=scale_invariant" in judge(tried)[0].attempt
+    many = _with(_diagnosis(_of(*"abcdefghij"), {"a b": -0.3}), aggregator="db_mtl")
+    assert "weighting=famo aggregator=sum" in judge(many)[0].attempt
+
+
 TOLD = {"recipe": "my.toml", "own": "runs/x-001/recipe.toml", "init": "a b.st",
         "overrides": ("train.lr=1", "loss.a=2", "weighting=dwa")}  # fmt: skip
 
