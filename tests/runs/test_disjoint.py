@@ -15,6 +15,7 @@ from mtlcli.engine.completer import Completer, Turn
 from mtlcli.errors import DataError, StoppedError, UsageError
 from mtlcli.io.run_dir import find_run
 from mtlcli.recipe import load
+from mtlcli.recipe.parts import as_part
 from mtlcli.workflows import checks
 from mtlcli.workflows import train as work
 
@@ -54,7 +55,7 @@ def disjoint(recipe: Run, parts: list[str]) -> Run:
         values = recipe("gender", "age", train__epochs=3, **changes)
         values["data"] = parts
         values["model"]["architecture"] = "shared"
-        if values.get("completion") not in ONLINE:
+        if as_part(values.get("completion", "none"))["name"] not in ONLINE:
             values.setdefault("unlabelled", {}).setdefault("every", 1)
         return values
 
