@@ -15,7 +15,7 @@ from mtlcli.tasks.attribute_metrics import AttributeMetrics
 from mtlcli.tasks.base import Direction, ImageTask, Labels
 from mtlcli.tasks.heads import ImageHead
 from mtlcli.tasks.latent_head import LatentHead
-from mtlcli.tasks.own_heads import OwnHead, OwnLatentHead
+from mtlcli.tasks.own_heads import OwnHead, OwnLatentHead, width_of_each
 from mtlcli.tasks.reasons import strongest_or
 
 #: label of an attribute that nobody knows; 0 is absent, 1 present.
@@ -80,6 +80,8 @@ class Attributes(ImageTask):
 
     def head(self, channels: int) -> nn.Module:
         outputs = len(self.classes)
+        if self.own:
+            channels = width_of_each(channels, outputs)
         if self.form == "latent_task":
             made = OwnLatentHead if self.own else LatentHead
             return made(channels, outputs, self.latents, dropout=self.dropout, groups=self.groups)

@@ -1,6 +1,5 @@
 """Heads whose every output reads features of its own, X_m (Abdulnabi et al. 2015)."""
 
-from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -38,7 +37,7 @@ def own_scores(own: Tensor, layer: nn.Linear) -> Tensor:
 class OwnHead(nn.Module):
     """Global average pooling and one row of weights per output, on that output's own features.
 
-    :param channels: width of all features together, M D.
+    :param channels: width of the features of each output, D.
     :param outputs: M.
     :param dropout: probability.
     """
@@ -46,7 +45,7 @@ class OwnHead(nn.Module):
     def __init__(self, channels: int, outputs: int, *, dropout: float = 0.0) -> None:
         super().__init__()
         self.dropout = nn.Dropout(dropout)
-        self.last = nn.Linear(width_of_each(channels, outputs), outputs)
+        self.last = nn.Linear(channels, outputs)
 
     def embed(self, features: Tensor) -> Tensor:
         """Features ``[B, M D, h, w]`` to their means ``[B, M D]``, output after output."""
@@ -65,20 +64,9 @@ class OwnHead(nn.Module):
 class OwnLatentHead(LatentHead):
     """As :class:`LatentHead`, where output m reads X_m: f_m = (L s_m)ᵀ X_m + b_m.
 
-    L is one for all outputs, as in equation 1 of the paper; it sees X_m in place of X.
+    L is one for all outputs, as in equation 1 of the paper; it sees X_m in place of X, and
+    ``channels`` is the width D of each.
     """
-
-    def __init__(
-        self,
-        channels: int,
-        outputs: int,
-        latents: int,
-        *,
-        dropout: float = 0.0,
-        groups: Sequence[str] = (),
-    ) -> None:
-        each = width_of_each(channels, outputs)
-        super().__init__(each, outputs, latents, dropout=dropout, groups=groups)
 
     def embed(self, features: Tensor) -> Tensor:
         """Features ``[B, M D, h, w]`` to Lᵀ X_m of every output, ``[B, M K]``."""

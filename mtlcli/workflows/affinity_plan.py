@@ -9,8 +9,8 @@ from mtlcli.errors import DataError, UsageError
 from mtlcli.io import checkpoint
 from mtlcli.recipe.load import from_plain
 from mtlcli.workflows import checks
-from mtlcli.workflows.checks import TaskPlan
 from mtlcli.workflows.fuse_plan import Parent
+from mtlcli.workflows.task_plan import TaskPlan
 
 _EXAMPLE = "mtl affinity gender.st age.st race.st"
 

@@ -2,28 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
 
 from mtlcli import console
-from mtlcli.io.column import Column
+from mtlcli.workflows.task_plan import TaskPlan
 
 
-class Planned(Protocol):
-    """A task, as far as it matters here."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def source(self) -> str: ...
-    @property
-    def column(self) -> Column: ...
-    @property
-    def options(self) -> dict[str, Any]: ...
-
-
-def warn(tasks: Sequence[Planned], path: Path, found: Mapping[str, Mapping[str, int]]) -> None:
+def warn(tasks: Sequence[TaskPlan], path: Path, found: Mapping[str, Mapping[str, int]]) -> None:
     """Say how many labelled rows of a split an age task takes for unlabelled.
 
     :param found: label column → the labels in its cells, and in how many.

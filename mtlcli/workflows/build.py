@@ -26,7 +26,8 @@ from mtlcli.recipe.schema import InputSpec, ModelSpec, Recipe
 from mtlcli.regularisers.base import Regulariser
 from mtlcli.tasks.base import ImageTask, Task
 from mtlcli.workflows import taught
-from mtlcli.workflows.checks import Ready, TaskPlan, plans_of, recipe_of
+from mtlcli.workflows.checks import Ready, plans_of, recipe_of
+from mtlcli.workflows.task_plan import TaskPlan
 from mtlcli.workflows.unfit import weighting_of
 
 

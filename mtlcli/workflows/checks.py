@@ -11,42 +11,16 @@ from mtlcli import console, registry
 from mtlcli.data import manifest
 from mtlcli.data.manifest import Dataset
 from mtlcli.errors import DataError, UsageError
-from mtlcli.io.column import Column
 from mtlcli.recipe.load import from_plain
 from mtlcli.recipe.schema import PARTS, Recipe
 from mtlcli.workflows import ages_outside, unfit, unlabelled_checks
 from mtlcli.workflows.class_lists import agreed
+from mtlcli.workflows.task_plan import TaskPlan
 
 #: a column NAME_hidden holds labels of task NAME that are compared with and never learnt from.
 HIDDEN = "_hidden"
 _SAMPLE = 512
 _TOLERATED = 0.1
-
-
-@dataclass(frozen=True)
-class TaskPlan:
-    """A task, resolved against the datasets: everything needed to build it again."""
-
-    name: str
-    kind: str
-    source: str
-    column: Column
-    options: dict[str, Any]
-
-    def plain(self) -> dict[str, Any]:
-        """As plain values, for a checkpoint's header."""
-        return {
-            "kind": self.kind,
-            "source": self.source,
-            "column": self.column.plain(),
-            "options": self.options,
-        }
-
-    @classmethod
-    def from_plain(cls, name: str, values: dict[str, Any]) -> "TaskPlan":
-        """The inverse of :meth:`plain`."""
-        column = Column.from_plain(values["column"])
-        return cls(name, values["kind"], values["source"], column, values["options"])
 
 
 @dataclass(frozen=True)

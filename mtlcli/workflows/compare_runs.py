@@ -10,8 +10,9 @@ from mtlcli.io import checkpoint
 from mtlcli.io.run_dir import find_checkpoint
 from mtlcli.recipe.schema import Recipe, Spec
 from mtlcli.workflows.budget import epochs_in
-from mtlcli.workflows.checks import TaskPlan, plans_of, recipe_of
+from mtlcli.workflows.checks import plans_of, recipe_of
 from mtlcli.workflows.run_data import Noted, changed, described, identity, noted
+from mtlcli.workflows.task_plan import TaskPlan
 
 #: what does not make two runs different methods.
 APART = ("about", "train.seed", "train.workers", "train.tensorboard", "train.save_minutes",

@@ -16,9 +16,9 @@ from mtlcli.errors import MtlError
 from mtlcli.io.run_dir import RunDir, find_all, find_checkpoint
 from mtlcli.recipe import load
 from mtlcli.recipe.schema import Recipe, Spec
-from mtlcli.workflows.checks import TaskPlan
 from mtlcli.workflows.compare_runs import APART, Entry, Method, flat, read
 from mtlcli.workflows.run_data import described
+from mtlcli.workflows.task_plan import TaskPlan
 
 #: what must be the same, or the single-task network is not a fair one.
 _STRICT = ("input.", "augment.", "train.", "model.backbone.", "tasks.")

@@ -13,7 +13,7 @@ from mtlcli.recipe.parts import without_weights
 from mtlcli.recipe.schema import InputSpec, Recipe
 from mtlcli.workflows import unfit
 from mtlcli.workflows.budget import epochs_in
-from mtlcli.workflows.checks import TaskPlan
+from mtlcli.workflows.task_plan import TaskPlan
 
 #: what a fused network is trained with unless told otherwise: half as long and at 0.4 of the
 #: rate, which is gentle to what is learned already, and faster where it is new.

@@ -25,8 +25,9 @@ from mtlcli.models.backbones.base import eval_mode
 from mtlcli.recipe.schema import Recipe
 from mtlcli.tasks.identity import Identity
 from mtlcli.workflows import build, environment
-from mtlcli.workflows.checks import Ready, TaskPlan, plans_of
+from mtlcli.workflows.checks import Ready, plans_of
 from mtlcli.workflows.sources import Failure, Source
+from mtlcli.workflows.task_plan import TaskPlan
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from mtlcli.io.column import Column
 from mtlcli.recipe.load import from_plain
 from mtlcli.recipe.schema import Recipe
 from mtlcli.workflows import build
-from mtlcli.workflows.checks import TaskPlan
+from mtlcli.workflows.task_plan import TaskPlan
 
 #: what that code cut out: a margin as wide as the face's box on each side.
 MARGIN = 1.0

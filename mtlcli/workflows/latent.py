@@ -19,10 +19,10 @@ from mtlcli.tasks.latent.solver import Effort
 from mtlcli.tasks.latent_head import LatentHead
 from mtlcli.workflows import build
 from mtlcli.workflows.budget import epochs_in
-from mtlcli.workflows.checks import TaskPlan
 from mtlcli.workflows.latent_features import features_of
 from mtlcli.workflows.latent_fit import Fit, Grid, Scored, Trial, users
 from mtlcli.workflows.latent_plots import plot_latent
+from mtlcli.workflows.task_plan import TaskPlan
 
 TRAINED, INDEPENDENT, LATENT = "as trained", "independent", "latent"
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from mtlcli.data.manifest import Dataset
 from mtlcli.errors import DataError
 from mtlcli.io.column import Column
-from mtlcli.workflows.checks import HIDDEN, Ready, TaskPlan
+from mtlcli.workflows.checks import HIDDEN, Ready
 from mtlcli.workflows.class_lists import in_order, unlabel_others
+from mtlcli.workflows.task_plan import TaskPlan
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -2,26 +2,14 @@
 
 import functools
 from collections.abc import Sequence
-from typing import Protocol
 
 from mtlcli import registry
 from mtlcli.errors import UsageError
-from mtlcli.io.column import Column
 from mtlcli.recipe.schema import PARTS, Recipe, Spec, as_part
+from mtlcli.workflows.task_plan import TaskPlan
 
 
-class Planned(Protocol):
-    """A task, as far as it matters here."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def column(self) -> Column: ...
-    @property
-    def options(self) -> dict[str, object]: ...
-
-
-def refuse(recipe: Recipe, tasks: Sequence[Planned]) -> None:
+def refuse(recipe: Recipe, tasks: Sequence[TaskPlan]) -> None:
     """See that what a recipe asks for can be done with its tasks.
 
     :raises UsageError: it cannot.
@@ -89,7 +77,7 @@ def _refuse_unfit_at_features(recipe: Recipe) -> None:
         raise UsageError(f"{where} does not go with train.compile", hint="leave out train.compile")
 
 
-def _refuse_unfit_for_dense(recipe: Recipe, tasks: Sequence[Planned]) -> None:
+def _refuse_unfit_for_dense(recipe: Recipe, tasks: Sequence[TaskPlan]) -> None:
     """What the pictures may go through, and their dense labels cannot."""
     dense = [task for task in tasks if task.column.dense]
     if dense and recipe.input.reduced:
@@ -104,7 +92,7 @@ def _refuse_unfit_for_dense(recipe: Recipe, tasks: Sequence[Planned]) -> None:
         )
 
 
-def _refuse_unfit_for_clips(recipe: Recipe, tasks: Sequence[Planned]) -> None:
+def _refuse_unfit_for_clips(recipe: Recipe, tasks: Sequence[TaskPlan]) -> None:
     """What pictures may go through, and clips cannot."""
     if recipe.input.frames == 1:
         return
@@ -122,7 +110,7 @@ def _refuse_unfit_for_clips(recipe: Recipe, tasks: Sequence[Planned]) -> None:
         )
 
 
-def _refuse_unfit_heads(recipe: Recipe, tasks: Sequence[Planned]) -> None:
+def _refuse_unfit_heads(recipe: Recipe, tasks: Sequence[TaskPlan]) -> None:
     """What is said of the heads of image-level tasks, or of their hidden layers."""
     dense = [task.name for task in tasks if task.column.dense]
     stitch = recipe.model.architecture.options.get("stitch", False) and len(tasks) > 1
@@ -140,7 +128,7 @@ def _refuse_unfit_heads(recipe: Recipe, tasks: Sequence[Planned]) -> None:
         )
 
 
-def _refuse_unfit_copies(recipe: Recipe, tasks: Sequence[Planned]) -> None:
+def _refuse_unfit_copies(recipe: Recipe, tasks: Sequence[TaskPlan]) -> None:
     """Copies of a backbone that cannot be made, or are not one for each attribute."""
     for task in tasks:
         spec = recipe.model.backbones.get(task.name, recipe.model.backbone)
@@ -157,7 +145,7 @@ def _refuse_unfit_copies(recipe: Recipe, tasks: Sequence[Planned]) -> None:
             )
 
 
-def refuse_mixed(recipe: Recipe, tasks: Sequence[Planned]) -> None:
+def refuse_mixed(recipe: Recipe, tasks: Sequence[TaskPlan]) -> None:
     """See that attributes with networks of their own read nothing of each other's.
 
     :raises UsageError: the architecture mixes the channels of all of them before the head.

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from mtlcli import console, registry
 from mtlcli.errors import UsageError
@@ -10,22 +10,10 @@ from mtlcli.io import checkpoint
 from mtlcli.io.column import Column
 from mtlcli.io.run_dir import find_checkpoint
 from mtlcli.recipe.schema import PARTS, Recipe, UnlabelledSpec
+from mtlcli.workflows.task_plan import TaskPlan
 
 
-class Planned(Protocol):
-    """A task, as far as it matters here."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def column(self) -> Column: ...
-    @property
-    def options(self) -> dict[str, Any]: ...
-
-
-def check(recipe: Recipe, tasks: Sequence[Planned], datasets: int) -> None:
+def check(recipe: Recipe, tasks: Sequence[TaskPlan], datasets: int) -> None:
     """See that the recipe's completion, its teacher and its batches fit its tasks and data.
 
     :param datasets: how many the rows come from.
@@ -51,7 +39,7 @@ def check(recipe: Recipe, tasks: Sequence[Planned], datasets: int) -> None:
     _refuse_unfit_teacher(recipe, tasks)
 
 
-def _refuse_unfit_kind(name: str, task: Planned) -> None:
+def _refuse_unfit_kind(name: str, task: TaskPlan) -> None:
     answers = registry.attribute("task kind", task.kind, "answers", "")
     if not answers:
         raise UsageError(
@@ -65,7 +53,7 @@ def _refuse_unfit_kind(name: str, task: Planned) -> None:
         )
 
 
-def _warn_of_unreachable(recipe: Recipe, task: Planned) -> None:
+def _warn_of_unreachable(recipe: Recipe, task: TaskPlan) -> None:
     """A completion with a threshold that not even a perfect answer for an age can reach."""
     if task.kind != "age":
         return
@@ -93,7 +81,7 @@ def _surest_year(spread: float) -> float:
     return 1 / sum(math.exp(-(year**2) / (2 * spread**2)) for year in range(-100, 101))
 
 
-def _refuse_unfit_teacher(recipe: Recipe, tasks: Sequence[Planned]) -> None:
+def _refuse_unfit_teacher(recipe: Recipe, tasks: Sequence[TaskPlan]) -> None:
     teacher = recipe.unlabelled.teacher
     online = registry.attribute("completion", recipe.completion.name, "online", False)
     if online and teacher != "snapshot":
@@ -118,7 +106,7 @@ def _refuse_unfit_teacher(recipe: Recipe, tasks: Sequence[Planned]) -> None:
         _refuse_unfit_checkpoints(teacher, tasks)
 
 
-def _refuse_unfit_checkpoints(teachers: Sequence[str], tasks: Sequence[Planned]) -> None:
+def _refuse_unfit_checkpoints(teachers: Sequence[str], tasks: Sequence[TaskPlan]) -> None:
     """Names travel, numbers never: another order of the same classes is no difference."""
     found = {name: checkpoint.read_header(find_checkpoint(name))["tasks"] for name in teachers}
     known = [task for answered in found.values() for task in answered]

@@ -11,8 +11,8 @@ from mtlcli.io import checkpoint
 from mtlcli.io.column import Column
 from mtlcli.recipe.load import from_plain
 from mtlcli.workflows import build
-from mtlcli.workflows.checks import TaskPlan
 from mtlcli.workflows.import_foreign import MARGIN, import_checkpoint
+from mtlcli.workflows.task_plan import TaskPlan
 
 GENDER = TaskPlan(
     "gender", "classification", "gender",

@@ -12,7 +12,8 @@ from mtlcli.errors import DataError, UsageError
 from mtlcli.io.column import Column
 from mtlcli.recipe.load import from_plain
 from mtlcli.workflows import checks
-from mtlcli.workflows.checks import TaskPlan, check, plans_of, recipe_of, reordered
+from mtlcli.workflows.checks import check, plans_of, recipe_of, reordered
+from mtlcli.workflows.task_plan import TaskPlan
 
 Recipe = Callable[..., dict[str, Any]]
 

@@ -3,7 +3,8 @@
 import pytest
 
 from mtlcli.io.column import Column
-from mtlcli.workflows.checks import TaskPlan, _with_identities
+from mtlcli.workflows.checks import _with_identities
+from mtlcli.workflows.task_plan import TaskPlan
 
 
 def _plan(kind: str, *classes: str) -> TaskPlan:

@@ -31,7 +31,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from mtlcli.io.column import Column
     from mtlcli.recipe.load import from_plain
     from mtlcli.workflows import build
-    from mtlcli.workflows.checks import TaskPlan
+    from mtlcli.workflows.task_plan import TaskPlan
 
     torch.manual_seed(0)
     model = {"architecture": "shared", "backbone": "shufflenet_v2_x0_5"}

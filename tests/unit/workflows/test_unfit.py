@@ -9,7 +9,7 @@ from mtlcli.io.column import Column
 from mtlcli.recipe.load import from_plain
 from mtlcli.recipe.schema import Recipe
 from mtlcli.workflows import unfit
-from mtlcli.workflows.checks import TaskPlan
+from mtlcli.workflows.task_plan import TaskPlan
 
 COPIES = {"name": "copies", "of": "resnet18", "count": 2}
 LOOK = Column("attributes", ("hat", "tie"))
