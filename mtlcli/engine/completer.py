@@ -188,4 +188,5 @@ class Completer:
         self.tables = {name: Supplement(**table) for name, table in state["tables"].items()}
         self.completion.load_state_dict(state["completion"])
         self.tally.load_state_dict(state["tally"])
-        self._turn = state["turn"]
+        epoch, turn = state["turn"]  # a list, where it was kept as JSON
+        self._turn = epoch, turn
