@@ -135,7 +135,7 @@ def _refuse_unfit_copies(recipe: Recipe, tasks: Sequence[TaskPlan]) -> None:
         own, wanted = task.options.get("features") == "own", len(task.column.classes)
         count = spec.options.get("count") if spec.name == "copies" else 0
         if count:
-            inner = Spec.model_validate(as_part(spec.options.get("of", "")))
+            inner = _inner(spec.options.get("of"))
             registry.check("backbone", inner.name, inner.options, where="model.backbone.of")
         if own and count != wanted:
             raise UsageError(
@@ -143,6 +143,16 @@ def _refuse_unfit_copies(recipe: Recipe, tasks: Sequence[TaskPlan]) -> None:
                 f"attributes, and the backbone is {f'{count} copies' if count else spec.name}",
                 hint=f'model.backbone = {{ name = "copies", of = "resnet18", count = {wanted} }}',
             )
+
+
+def _inner(given: object) -> Spec:
+    try:
+        return Spec.model_validate(as_part(given))
+    except ValueError:
+        raise UsageError(
+            f"model.backbone.of = {given!r} does not name a backbone",
+            hint='a name, or a table such as { name = "regnet_x_400mf", depth = 4 }',
+        ) from None
 
 
 def refuse_mixed(recipe: Recipe, tasks: Sequence[TaskPlan]) -> None:

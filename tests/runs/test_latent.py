@@ -243,3 +243,7 @@ def test_a_trunk_too_few_is_refused_before_training(apart: Path, fit: Run) -> No
     values["model"]["backbone"] |= {"count": 4, "of": {"name": "resnet18", "deep": 3}}
     with pytest.raises(UsageError, match="deep is unknown to the backbone resnet18"):
         fit(values)
+    for nameless in (3, {"depth": 2}):
+        values["model"]["backbone"]["of"] = nameless
+        with pytest.raises(UsageError, match="does not name a backbone"):
+            fit(values)
