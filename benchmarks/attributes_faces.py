@@ -7,7 +7,9 @@ For every share of the training labels and every seed: a subset of the training 
 trained on it alone with independent heads, its features computed once, and on those the last layer
 solved again: with independent rows of weights, and as W = L S. All penalties are chosen on ``val``;
 scores are on ``test``. ``attributes/scores.csv`` gets one row per way and group; what is there
-already is not computed again.
+already is not computed again. ``--lose entries`` keeps all rows and a share of their labels, each
+attribute's at random; ``--features own`` gives each attribute a network of its own. Either needs a
+folder of its own.
 """
 
 import argparse
@@ -17,11 +19,13 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 
 from mtlcli.data import manifest
 from mtlcli.engine.distributed import World
+from mtlcli.io.column import GAP
 from mtlcli.recipe.load import from_plain
 from mtlcli.tasks.base import Metrics
 from mtlcli.tasks.latent.groups import index_groups
@@ -38,9 +42,11 @@ COLUMN = manifest.Column(
     classes=(*(f"age {band}" for band in BANDS), "female", *RACES),
     groups=(*("age",) * len(BANDS), "gender", *("race",) * len(RACES)),
 )
-GRID = Grid(mu=(1e-2, 3e-2, 1e-1), gamma=(0.0,))
+#: without gamma only mu² · lambda matters, so mu alone is searched.
+GRID = Grid(mu=(1e-2, 3e-2, 1e-1, 2e-1, 3e-1), gamma=(0.0,))
 SCORES = ["average_precision", "balanced_accuracy"]
 PICKED = ["mu", "gamma", "lambda", "val", "rounds", "converged", "seconds", "zero_shares"]
+#: share of the rows → epochs; where only entries are lost, those of all rows.
 EPOCHS = {0.05: 60, 0.2: 30, 1.0: 12}
 
 
@@ -52,17 +58,28 @@ def cell(row: Any) -> str:
     return age + gender + "".join("?" if not row.race else str(int(row.race == r)) for r in RACES)
 
 
-def dataset(source: Path, folder: Path, share: float, seed: int) -> Path:
-    """The attributes as a dataset folder, with a share of the training rows."""
+def thinned(cells: list[str], share: float, seed: int) -> list[str]:
+    """Each attribute of each face is kept with probability ``share``."""
+    draws = np.random.default_rng(seed).random((len(cells), len(COLUMN.classes)))
+    return [
+        "".join(sign if draw < share else GAP for sign, draw in zip(text, row, strict=True))
+        for text, row in zip(cells, draws, strict=True)
+    ]
+
+
+def dataset(options: argparse.Namespace, folder: Path, share: float, seed: int) -> Path:
+    """The attributes as a dataset folder, with a share of the training rows or entries."""
     if not (folder / "dataset.toml").is_file():
-        faces = manifest.load(source)
+        faces = manifest.load(options.source)
         folder.mkdir(parents=True, exist_ok=True)
         frames = {}
         for split in manifest.SPLITS:
             frame = faces.read(split)
-            if split == "train":
+            if split == "train" and options.lose == "rows":
                 frame = frame.sample(frac=share, random_state=seed).sort_index()
             cells = [cell(row) for row in frame.itertuples()]
+            if split == "train" and options.lose == "entries":
+                cells = thinned(cells, share, seed)
             frames[split] = pd.DataFrame({"image": frame["image"], "attributes": cells})
         manifest.save(
             manifest.Dataset(folder, "faces", faces.root, {"attributes": COLUMN}, images="faces"),
@@ -74,17 +91,20 @@ def dataset(source: Path, folder: Path, share: float, seed: int) -> Path:
 def trunk(options: argparse.Namespace, data: Path, share: float, seed: int) -> Path:
     """The network with independent heads, trained on the labels of ``data`` alone."""
     made = data / "heads.st"
+    own = options.features == "own"
+    each = {"name": "copies", "of": options.backbone, "count": len(COLUMN.classes)}
     if not made.is_file():
         recipe = from_plain(
             {
                 "data": str(data),
-                "tasks": {"attributes": {"loss": "squared_hinge"}},
+                "tasks": {"attributes": {"loss": "squared_hinge", "features": options.features}},
                 "input": {"size": options.size},
                 "augment": {"flip": 0.5, "scale": [0.85, 1.0], "shift": 0.05},
-                "model": {"backbone": options.backbone},
+                "model": {"backbone": each if own else options.backbone},
                 "train": {
-                    "epochs": EPOCHS[share], "batch": 64, "lr": 0.1, "warmup": 1.0, "seed": seed,
-                    "score_every": 3, "workers": 0, "max_norm": 5.0, "channels_last": True,
+                    "epochs": EPOCHS[share if options.lose == "rows" else 1.0],
+                    "batch": 64, "lr": 0.1, "warmup": 1.0, "seed": seed, "score_every": 3,
+                    "workers": 0, "max_norm": 5.0, "channels_last": True,
                     "precision": "fp32",
                 },
             }
@@ -101,6 +121,8 @@ def ways(checkpoint: Path, data: Path) -> dict[str, tuple[Metrics, dict[str, Any
     train, val, test = (
         features_of(loaded, "attributes", split, [str(data)], world) for split in manifest.SPLITS
     )
+    if task.own:
+        train, val, test = (part.of_each(len(COLUMN.classes)) for part in (train, val, test))
     head: Any = loaded.net.heads["attributes"]
     heads = head.last.weight.detach().T, head.last.bias.detach()
     found: dict[str, tuple[Metrics, dict[str, Any]]] = {}
@@ -139,10 +161,12 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--backbone", default="shufflenet_v2_x0_5")
     parser.add_argument("--size", type=int, default=48)
+    parser.add_argument("--lose", choices=("rows", "entries"), default="rows")
+    parser.add_argument("--features", choices=("shared", "own"), default="shared")
     parser.add_argument("--shares", default="0.05,0.2,1.0")
     parser.add_argument("--seeds", default="0,1,2")
     options = parser.parse_args()
-    out, source = options.out.resolve(), options.source.resolve()
+    out, options.source = options.out.resolve(), options.source.resolve()
     os.environ["MTL_RUNS"] = str(out / "runs")
     scores = out / "scores.csv"
     done = pd.read_csv(scores) if scores.is_file() else pd.DataFrame({"share": [], "seed": []})
@@ -150,7 +174,7 @@ def main() -> None:
         for share in map(float, options.shares.split(",")):
             if ((done["share"] == share) & (done["seed"] == seed)).any():
                 continue
-            data = dataset(source, out / f"share{share:g}-seed{seed}", share, seed)
+            data = dataset(options, out / f"share{share:g}-seed{seed}", share, seed)
             rows = pd.DataFrame(table(share, seed, ways(trunk(options, data, share, seed), data)))
             rows.to_csv(scores, mode="a", index=False, header=not scores.is_file())
             print(rows[rows["group"] == "mean"].to_string(), file=sys.stderr, flush=True)

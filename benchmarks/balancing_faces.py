@@ -1,6 +1,6 @@
 """Every balancing method on real faces at one budget: gender, age and race, some seeds.
 
-    mtl prepare utkface FOLDER -o data/utkface
+    mtl prepare utkface --root FOLDER -o data/utkface
     python benchmarks/balancing_faces.py data/utkface shared.csv --epochs 6
     python benchmarks/balancing_faces.py data/utkface nddr.csv --epochs 6 --parents 4
 

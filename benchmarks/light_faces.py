@@ -1,6 +1,6 @@
 """The light network on real faces: its halves and attentions, against hard sharing and NDDR.
 
-    mtl prepare utkface FOLDER -o data/utkface
+    mtl prepare utkface --root FOLDER -o data/utkface
     python benchmarks/light_faces.py train data/utkface faces.csv --epochs 6 --size 48
     python benchmarks/light_faces.py table faces.csv
     python benchmarks/light_faces.py latency data/utkface --size 48
@@ -85,7 +85,7 @@ def recipe(
     fused = case.architecture is None and len(tasks) > 1
     return from_plain(
         {
-            "data": str(options.data.resolve()),
+            "data": str(options.data),
             "tasks": {task: dict(case.head) for task in tasks},
             "loss": {"age": 0.3} if "age" in tasks else {},
             "input": {"size": options.size},
@@ -139,6 +139,7 @@ def _count(net: MultiTaskNet) -> int:
 
 def run(options: argparse.Namespace) -> None:
     """Train what is not in the CSV yet, seed after seed."""
+    options.data = options.data.resolve()  # trainings happen in folders of their own
     done = set()
     if options.out.is_file():
         with options.out.open(newline="") as stream:

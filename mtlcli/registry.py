@@ -45,10 +45,15 @@ class Option:
     help: str = ""
 
 
-def suggest(name: str, known: list[str]) -> str:
-    """The hint for an unknown name: the nearest known one, or all of them."""
+def suggest(name: str, known: list[str], otherwise: str = "") -> str:
+    """The hint for an unknown name: the nearest known one, or all of them.
+
+    :param otherwise: what to say in place of all of them, where they are too many.
+    """
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"did you mean {near[0]}?" if near else "known: " + ", ".join(sorted(known))
+    if near:
+        return f"did you mean {near[0]}?"
+    return otherwise or "known: " + ", ".join(sorted(known))
 
 
 def locate(kind: str, name: str) -> str:

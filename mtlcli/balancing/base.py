@@ -117,8 +117,6 @@ class Aggregator(_Method, ABC):
     at_features: ClassVar[bool] = False
     #: it keeps vectors as long as the gradients, whose length the features' would not keep.
     keeps_vectors: ClassVar[bool] = False
-    #: :meth:`penalty` of the tasks' gradients at the shared features is descended too.
-    penalises: ClassVar[bool] = False
     #: whether the task's own parameters (heads) get ``weights`` too, or their plain gradients.
     weights_heads: bool = False
 
@@ -140,9 +138,13 @@ class Aggregator(_Method, ABC):
         :param losses: the present tasks' losses (0-dim, whole batch), as weighted.
         """
 
+
+class PenalisingAggregator(Aggregator):
+    """One at the shared features whose penalty of the gradients there is descended too."""
+
+    @abstractmethod
     def penalty(self, saliencies: Tensor) -> Tensor:
-        """A scalar of the gradients at the shared features ``[P, B, C, places]``; see above."""
-        raise NotImplementedError
+        """A scalar of the tasks' gradients at the shared features ``[P, B, C, places]``."""
 
 
 class GramAggregator(Aggregator):

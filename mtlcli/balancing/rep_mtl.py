@@ -3,13 +3,13 @@
 import torch
 from torch import Tensor
 
-from mtlcli.balancing.base import Aggregator
+from mtlcli.balancing.base import PenalisingAggregator
 from mtlcli.registry import NonNegative, Positive
 
 _EPS = 1e-12
 
 
-class RepMtl(Aggregator):
+class RepMtl(PenalisingAggregator):
     """Σ L_i with two penalties on the saliencies S_i = ∂L_i/∂Z of the shared features Z.
 
     Rep-MTL, Wang, Li & Xu (ICCV 2025), eq. 3 to 10: the entropy over the tasks of |mean over
@@ -27,7 +27,6 @@ class RepMtl(Aggregator):
     """
 
     at_features = True
-    penalises = True
 
     def __init__(
         self,

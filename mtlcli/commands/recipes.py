@@ -24,8 +24,15 @@ def register(parent: typer.Typer) -> None:
     parent.add_typer(app, name="recipes")
 
 
-@app.command("ls", epilog=examples("mtl recipes ls", "mtl recipes ls --json"))
-def ls(json: Json = False, quiet: Quiet = False, verbose: Verbose = 0) -> None:
+@app.command("ls", epilog=examples("mtl recipes ls", "mtl recipes ls utkface"))
+def ls(
+    text: Annotated[
+        str, typer.Argument(metavar="[TEXT]", help="Only those with TEXT in their names.")
+    ] = "",
+    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = 0,
+) -> None:
     """List the recipes that come with mtl."""
     import tomllib
 
@@ -34,7 +41,10 @@ def ls(json: Json = False, quiet: Quiet = False, verbose: Verbose = 0) -> None:
     rows = {
         name: str(tomllib.loads(path.read_text(encoding="utf-8")).get("about", ""))
         for name, path in library.shipped().items()
+        if text in name
     }
+    if not rows:
+        raise UsageError(f"no recipe has {text!r} in its name", hint="all: mtl recipes ls")
     console.emit([{"name": name, "about": about} for name, about in rows.items()])
     width = max(map(len, rows), default=0)
     for name, about in rows.items():

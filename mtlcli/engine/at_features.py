@@ -1,12 +1,12 @@
 """One gradient per task at the shared features, and one backward pass through what is shared."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 
 import torch
 from torch import Tensor, nn
 
-from mtlcli.balancing.base import gramian
+from mtlcli.balancing.base import PenalisingAggregator, gramian
 from mtlcli.data.batch import Batch
 from mtlcli.engine.descent import Found, Way, not_finite
 from mtlcli.engine.objective import Count
@@ -43,8 +43,9 @@ class AtFeatures(Way):
         direction, found = self._mixed(rows, losses, pieces, leaves, behind, gram=gram)
         if found.faulty:
             return found
-        if self.balancer.aggregator.penalises:
-            unbalanced.append(self._penalty(pieces, found.weights, leaves, behind))
+        if isinstance(self.balancer.aggregator, PenalisingAggregator):
+            penalty = self.balancer.aggregator.penalty
+            unbalanced.append(self._penalty(penalty, pieces, found.weights, leaves, behind))
         for more in unbalanced:
             direction = direction + _flat(more, leaves)
             self._add(more[len(leaves) :], behind)
@@ -64,12 +65,13 @@ class AtFeatures(Way):
         wanted = [*leaves, *behind]
         found = torch.autograd.grad(
             self.scaler.scale(share), wanted, retain_graph=True, allow_unused=True,
-            create_graph=self.balancer.aggregator.penalises,
+            create_graph=isinstance(self.balancer.aggregator, PenalisingAggregator),
         )  # fmt: skip
         return [None if gradient is None else gradient / self.scale for gradient in found]
 
     def _penalty(
         self,
+        penalty: Callable[[Tensor], Tensor],
         pieces: Mapping[str, list[Tensor | None]],
         weights: Mapping[str, float],
         leaves: list[Tensor],
@@ -86,7 +88,7 @@ class AtFeatures(Way):
             rows = [leaf.new_zeros(leaf.shape) if g is None else w * g for w, g in found]
             saliencies = torch.stack(rows).float()
             saliencies = saliencies.reshape(*saliencies.shape[:3], -1)
-            values.append(self.balancer.aggregator.penalty(saliencies))
+            values.append(penalty(saliencies))
         mean = torch.stack(values).mean() / self.world.size
         if not mean.requires_grad:  # frozen heads with losses that are straight lines
             return [None] * (len(leaves) + len(behind))

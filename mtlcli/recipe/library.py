@@ -54,9 +54,11 @@ def find(name: str, beside: Path | None = None) -> Path:
     library = _everything()
     if name in library:
         return library[name]
+    names = list(shipped())
+    families = ", ".join(dict.fromkeys(known.partition("/")[0] for known in names))
     raise UsageError(
         f"there is no recipe {name!r}, neither as a file nor as a shipped name",
-        hint=suggest(name, list(shipped())) + " (all: `mtl recipes ls`)",
+        hint=suggest(name, names, f"they are for {families}") + " (all: `mtl recipes ls`)",
     )
 
 

@@ -33,6 +33,14 @@ def test_ls_names_every_shipped_recipe_once(capsys: Capture) -> None:
     assert all(row["about"] for row in rows)
 
 
+@pytest.mark.parametrize("text", ["utkface", "light", "rooms/nddr"])
+def test_ls_of_a_text_names_the_recipes_with_it_in_their_names(text: str, capsys: Capture) -> None:
+    assert run(["recipes", "ls", text]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == [n for n in library.shipped() if text in n]
+    assert lines
+
+
 def test_show_prints_the_file_and_resolved_every_key(capsys: Capture) -> None:
     assert run(["recipes", "show", "demo/nddr"]) == 0
     assert capsys.readouterr().out == library.find("demo/nddr").read_text()
@@ -87,6 +95,7 @@ def test_validate_takes_what_is_valid(arguments: list[str], capsys: Capture) -> 
         (["validate", "demo/nddr", "train"], 2, "key=value"),
         (["validate", "demo/nddrr"], 2, "did you mean demo/nddr"),
         (["validate", "demo/nddr", "--data"], 3, "mtl prepare"),
+        (["ls", "nothing"], 2, "all: mtl recipes ls"),
         (["show", "nothing"], 2, "mtl recipes ls"),
         (["cp", "nothing", "x"], 2, "mtl recipes ls"),
     ],

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from mtlcli import catalog, registry
+from mtlcli.balancing.base import PenalisingAggregator
 from mtlcli.balancing.rep_mtl import RepMtl
 from mtlcli.engine.balancer import Balancer
 from mtlcli.engine.trainer import Trainer
@@ -15,7 +16,10 @@ from mtlcli.engine.trainer import Trainer
 Small = Callable[..., Any]
 TASKS = ["gender", "age"]
 FACTORS = {"gender": 1.0, "age": 0.5}
-PENALISING = [n for n in catalog.AGGREGATORS if registry.attribute("aggregator", n, "penalises")]
+PENALISING = [
+    name for name in catalog.AGGREGATORS
+    if issubclass(registry.load("aggregator", name), PenalisingAggregator)
+]  # fmt: skip
 
 
 def trainer_of(small: Small, aggregator: Any, **model: Any) -> Trainer:

@@ -48,6 +48,13 @@ def test_what_is_not_there_is_refused(
         library.find(name)
 
 
+def test_where_no_name_is_near_the_families_are_named_and_not_every_recipe() -> None:
+    with pytest.raises(UsageError) as caught:
+        library.find("nowhere")
+    assert "swimmers" in (caught.value.hint or "")
+    assert len(caught.value.hint or "") < 300
+
+
 def test_a_near_name_is_suggested() -> None:
     with pytest.raises(UsageError, match="did you mean demo/age"):
         library.find("demo/agee")
