@@ -12,10 +12,8 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 from mtlcli import catalog, registry
-from mtlcli.balancing.bargaining import bargain
 from mtlcli.balancing.base import Aggregator, Moment, gramian
-from mtlcli.balancing.dual_cone import project, regularised
-from mtlcli.balancing.simplex import least_norm, project_to_simplex
+from mtlcli.balancing.simplex import least_norm
 from mtlcli.io import state
 
 NAMES = [*catalog.AGGREGATORS]
@@ -165,16 +163,6 @@ def test_pcgrad_and_gradvac_of_two_equal_torchjd(seed: int) -> None:
             assert torch.allclose(found, oracle(given), atol=1e-8), name
 
 
-@pytest.mark.parametrize("count", [2, 3, 5, 12])
-@pytest.mark.parametrize("seed", range(4))
-def test_mgda_is_the_shortest_vector_of_the_hull(seed: int, count: int) -> None:
-    gram = gramian(rows(count, seed, width=6 if seed % 2 else 24))  # singular for odd seeds
-    w = least_norm(gram)
-    assert w.min() >= 0 and torch.isclose(w.sum(), torch.ones((), dtype=w.dtype))
-    slopes = gram @ w  # optimal: every row's inner product with it is at least its square
-    assert slopes.min() >= float(w @ slopes) - 1e-8 * float(gram.max())
-
-
 @pytest.mark.parametrize("c", [0.1, 0.5, 0.9])
 @pytest.mark.parametrize("count", [2, 3, 5])
 def test_cagrad_solves_its_problem(count: int, c: float) -> None:
@@ -200,15 +188,6 @@ def test_cagrad_of_strength_0_is_the_mean() -> None:
     assert torch.allclose(found, rows(3).mean(0), atol=1e-6)
 
 
-@pytest.mark.parametrize("alpha", [0.5, 1.0, 2.0, 5.0])
-@pytest.mark.parametrize("count", [1, 2, 5, 40])
-def test_the_bargain_solves_its_equation(count: int, alpha: float) -> None:
-    gram = gramian(rows(count, seed=count, width=60))
-    w = bargain(gram, alpha)
-    assert (w > 0).all()
-    assert torch.allclose(gram @ w, w ** (-1 / alpha), rtol=1e-5)
-
-
 def test_nash_mtl_is_clipped_and_fairgrad_is_not() -> None:
     gradients = rows(3) * 100
     nash = direction(made("nash_mtl", FIVE), gradients, losses(FIVE[:3]))
@@ -218,32 +197,12 @@ def test_nash_mtl_is_clipped_and_fairgrad_is_not() -> None:
     assert torch.cosine_similarity(free, fair, dim=0) > 1 - 1e-6
 
 
-@pytest.mark.parametrize("count", [1, 2, 5, 20])
-@pytest.mark.parametrize("seed", range(4))
-def test_the_dual_cone_projection_meets_its_conditions(seed: int, count: int) -> None:
-    gram = regularised(gramian(rows(count, seed) - 0.4), 1e-4)
-    start = torch.full((count,), 1 / count, dtype=gram.dtype)
-    v = project(gram, start)
-    slopes = gram @ v
-    assert (v >= start - 1e-12).all() and slopes.min() > -1e-9
-    assert float(((v - start) * slopes).abs().max()) < 1e-9  # complementary
-
-
 @pytest.mark.parametrize("name", ["mgda", "upgrad", "dualproj"])
 @pytest.mark.parametrize("seed", range(4))
 def test_no_loss_rises_along_it(name: str, seed: int) -> None:
     gradients = rows(3, seed) - 0.5
     found = direction(made(name, FIVE), gradients, losses(FIVE[:3]))
     assert (gradients @ found).min() > -2e-3 * float(gradients.norm() * found.norm())
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_projection_to_the_simplex_is_the_nearest_point(seed: int) -> None:
-    point = torch.randn(6, generator=torch.Generator().manual_seed(seed)).double() * 2
-    found = project_to_simplex(point)
-    assert found.min() >= 0 and torch.isclose(found.sum(), torch.ones((), dtype=found.dtype))
-    others = torch.distributions.Dirichlet(torch.full((6,), 0.3)).sample((500,)).double()
-    assert ((others - point).square().sum(1) >= (found - point).square().sum() - 1e-9).all()
 
 
 def test_graddrop_keeps_one_sign_and_all_of_it() -> None:
