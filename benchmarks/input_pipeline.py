@@ -2,7 +2,7 @@
 
 1. One core, one picture after another: file → 128 px, against Pillow's decode and resize.
 2. The training loader with augmentation, for several numbers of worker processes.
-3. The same frames as clips and as single pictures, one core.
+3. The same frames as clips (folders and videos) and as single pictures, one core.
 4. How much memory a worker process gains over an epoch, for a small and a large split.
 """
 
@@ -31,6 +31,7 @@ from mtlcli.data.loader import train_loader
 from mtlcli.data.rows import Rows
 from mtlcli.data.tables import LabelArrays
 from mtlcli.data.transforms import Augment
+from mtlcli.data.video_out import Writer
 
 TURN = 25  # pictures
 AUGMENT = Augment(
@@ -128,27 +129,33 @@ def per_core(paths: Sequence[Path], size: int, repeats: int) -> dict[str, Any]:
 def as_clips(
     paths: Sequence[Path], folder: Path, size: int, frames: int, repeats: int
 ) -> dict[str, Any]:
-    """Frames per second of CPU time: clips of so many frames, and the frames as pictures."""
+    """Frames per second of CPU time: clips of so many frames, as folders, as videos of those frames
+    and of ten times as many; and the frames as pictures.
+    """
     count = len(paths) // frames
-    made = []
-    for number in range(count):
-        made.append(folder / f"clip{number:05d}")
-        made[-1].mkdir()
-        for path in paths[number * frames : (number + 1) * frames]:
-            os.link(path, made[-1] / path.name)
+    parts = [paths[number * frames : (number + 1) * frames] for number in range(count)]
+    made = {
+        "clips": [_linked(part, folder / f"clip{n:05d}") for n, part in enumerate(parts)],
+        "videos": [_filmed(part, folder / f"{n:05d}.mp4") for n, part in enumerate(parts)],
+        "videos of ten times the frames": [
+            _filmed([path for path in part for _ in range(10)], folder / f"long{n:05d}.mp4")
+            for n, part in enumerate(parts)
+        ],
+    }
     label = LabelArrays(np.arange(count) % 2, np.ones(count, bool))
     passes: dict[str, list[float]] = {}
     for augment, name in ((None, ""), (AUGMENT, ", augmented")):
         framing = Framing((size, size), frames=frames)
-        clips = Rows("", [str(clip) for clip in made], {"a": label}, framing, augment=augment)
+        ways = {
+            kind: Rows("", [str(clip) for clip in clips], {"a": label}, framing, augment=augment)
+            for kind, clips in made.items()
+        }
         alone = make_rows(paths[: count * frames], size, augment)
         for _ in range(repeats):
             for number in range(count):  # in turns, so that another load strikes both
                 each = np.arange(number * frames, (number + 1) * frames)
-                for kind, rows, wanted in (
-                    ("clips", clips, np.array([number])),
-                    ("pictures", alone, each),
-                ):
+                turn = [(kind, rows, np.array([number])) for kind, rows in ways.items()]
+                for kind, rows, wanted in [*turn, ("pictures", alone, each)]:
                     began = time.process_time()
                     rows[0, wanted]  # a batch, as a worker process makes it
                     taken = time.process_time() - began
@@ -157,9 +164,27 @@ def as_clips(
     return {
         "frames": frames,
         "frames_per_second": rates,
-        "clips_over_pictures": rates["clips"] / rates["pictures"],
-        "augmented": rates["clips, augmented"] / rates["pictures, augmented"],
+        "over_pictures": {
+            name + end: rates[name + end] / rates["pictures" + end]
+            for name in made
+            for end in ("", ", augmented")
+        },
     }
+
+
+def _linked(paths: Sequence[Path], clip: Path) -> Path:
+    clip.mkdir()
+    for path in paths:
+        os.link(path, clip / path.name)
+    return clip
+
+
+def _filmed(paths: Sequence[Path], video: Path) -> Path:
+    writer = Writer(video, 30.0)
+    for path in paths:
+        writer.add(decode.read_rgb(path))
+    writer.close()
+    return video
 
 
 def throughput(paths: Sequence[Path], size: int, workers: int, batch: int) -> float:

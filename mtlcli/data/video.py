@@ -68,9 +68,10 @@ def frames(path: str | Path, *, threads: int = 1) -> Iterator[Frame]:
     :raises MissingError: PyAV is not installed.
     :raises DataError: the file is no video, holds no picture, or breaks off in the middle.
     """
+    upright = _Upright()
     with _opened(path, threads) as (container, stream):
         for index, frame in enumerate(container.decode(stream)):
-            yield Frame(index, frame.time or 0.0, _upright(frame))
+            yield Frame(index, frame.time or 0.0, upright(frame))
 
 
 def count(path: str | Path) -> int:
@@ -89,28 +90,48 @@ def pick(path: str | Path, choose: Callable[[int], np.ndarray]) -> list[np.ndarr
         once more where the video turns out to have fewer frames than it claims.
     :raises MissingError, DataError: as :func:`frames`.
     """
-    wanted = choose(max(count(path), 1))
-    found, seen = _taken(path, wanted)
+    wanted, found, seen = _as_claimed(path, choose)
     if seen and len(found) < len(set(wanted.tolist())):
         wanted = choose(seen)
-        found, _ = _taken(path, wanted)
+        found, _ = _taken_from(path, wanted)
     if not found:
         raise DataError("the video has no frames", where=path)
     return [found[index] for index in wanted.tolist()]
 
 
-def _taken(path: str | Path, wanted: np.ndarray) -> tuple[dict[int, np.ndarray], int]:
+def _as_claimed(
+    path: str | Path, choose: Callable[[int], np.ndarray]
+) -> tuple[np.ndarray, dict[int, np.ndarray], int]:
+    """What is wanted of the frames that the head claims, or else the packets, and what was found.
+
+    Counting packets leaves the file at its end, so it is opened again.
+    """
+    with _opened(path) as (container, stream):
+        if stream.frames:
+            wanted = choose(stream.frames)
+            return wanted, *_taken(container, stream, wanted)
+    wanted = choose(max(count(path), 1))
+    return wanted, *_taken_from(path, wanted)
+
+
+def _taken_from(path: str | Path, wanted: np.ndarray) -> tuple[dict[int, np.ndarray], int]:
+    with _opened(path) as opened:
+        return _taken(*opened, wanted)
+
+
+def _taken(
+    container: "InputContainer", stream: "VideoStream", wanted: np.ndarray
+) -> tuple[dict[int, np.ndarray], int]:
     """The frames of these indices that there are, and how many were decoded for them."""
-    last, chosen = int(wanted.max()), set(wanted.tolist())
+    last, chosen, upright = int(wanted.max()), set(wanted.tolist()), _Upright()
     found: dict[int, np.ndarray] = {}
     seen = 0
-    with _opened(path) as (container, stream):
-        for index, frame in enumerate(container.decode(stream)):
-            seen = index + 1
-            if index in chosen:
-                found[index] = _upright(frame)
-            if index >= last:
-                break
+    for index, frame in enumerate(container.decode(stream)):
+        seen = index + 1
+        if index in chosen:
+            found[index] = upright(frame)
+        if index >= last:
+            break
     return found, seen
 
 
@@ -149,8 +170,23 @@ def _claimed(container: "InputContainer", stream: "VideoStream") -> int:
     return stream.frames or sum(packet.size > 0 for packet in container.demux(stream))
 
 
-def _upright(frame: "VideoFrame") -> np.ndarray:
-    """The pixels, turned by quarters as the file says."""
-    pixels = frame.to_ndarray(format="rgb24")
-    quarters = round(frame.rotation / 90) % 4
+class _Upright:
+    """Frames to their pixels, turned by quarters as the file says.
+
+    One converter serves all frames of a video: a frame's own would be set up anew for each.
+    """
+
+    def __init__(self) -> None:
+        require()
+        from av.video.reformatter import VideoReformatter
+
+        self._convert = VideoReformatter()
+
+    def __call__(self, frame: "VideoFrame") -> np.ndarray:
+        pixels = self._convert.reformat(frame, format="rgb24").to_ndarray()
+        return _turned(pixels, frame.rotation)
+
+
+def _turned(pixels: np.ndarray, degrees: float) -> np.ndarray:
+    quarters = round(degrees / 90) % 4
     return np.ascontiguousarray(np.rot90(pixels, quarters)) if quarters else pixels

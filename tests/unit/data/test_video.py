@@ -3,7 +3,6 @@
 import builtins
 from fractions import Fraction
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -60,6 +59,37 @@ def test_picked_frames_are_those_of_the_whole(movie: Path) -> None:
     assert asked == [10]
 
 
+def test_a_file_whose_head_says_how_long_it_is_is_opened_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "known.avi")
+    assert video.count(path) == 10
+    opened, asked = [], []
+    really = av.open
+    monkeypatch.setattr(av, "open", lambda *a, **k: opened.append(a) or really(*a, **k))
+
+    def choose(length: int) -> np.ndarray:
+        asked.append(length)
+        return np.array([1, 7])
+
+    assert levels(video.pick(path, choose)) == [20, 140]
+    assert asked == [10] and len(opened) == 1
+
+
+def test_colours_are_those_that_each_frame_alone_would_give(tmp_path: Path) -> None:
+    path = tmp_path / "colours.mp4"
+    drawn = np.random.default_rng(0).integers(0, 256, (6, 4, 8, 3), np.uint8).repeat(8, 1)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=5)
+        stream.width, stream.height, stream.pix_fmt = 8, 32, "yuv420p"
+        for pixels in drawn:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode())
+    with av.open(str(path)) as container:
+        alone = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    np.testing.assert_array_equal([frame.pixels for frame in video.frames(path)], alone)
+
+
 def test_a_head_that_claims_too_much_is_found_out(
     movie: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,8 +140,7 @@ def test_a_playlist_opens_nothing_else(movie: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("degrees", "corner"), [(0, 0), (90, 2), (-90, 3), (180, 5)])
 def test_turned_videos_are_put_upright(degrees: int, corner: int) -> None:
     pixels = np.arange(6, dtype=np.uint8).reshape(2, 3, 1).repeat(3, 2)
-    frame = SimpleNamespace(rotation=degrees, to_ndarray=lambda format: pixels)
-    made = video._upright(frame)
+    made = video._turned(pixels, degrees)
     assert made[0, 0, 0] == corner
     assert made.shape[:2] == ((2, 3) if degrees % 180 == 0 else (3, 2))
 
