@@ -43,7 +43,7 @@ COLUMN = manifest.Column(
     groups=(*("age",) * len(BANDS), "gender", *("race",) * len(RACES)),
 )
 #: without gamma only mu² · lambda matters, so mu alone is searched.
-GRID = Grid(mu=(1e-2, 3e-2, 1e-1, 2e-1, 3e-1), gamma=(0.0,))
+GRID = Grid(gamma=(0.0,))
 SCORES = ["average_precision", "balanced_accuracy"]
 PICKED = ["mu", "gamma", "lambda", "val", "rounds", "converged", "seconds", "zero_shares"]
 #: share of the rows → epochs; where only entries are lost, those of all rows.

@@ -137,6 +137,7 @@ def _show(outcome: "Outcome") -> None:
         f"lambda {penalties.lam:g}, {chosen.latents} latent tasks"
     )
     warn_unfinished(chosen, outcome.alone)
+    warn_edges(outcome)
     _show_groups(outcome)
     for path in outcome.files:
         console.result(f"saved {path}")
@@ -152,6 +153,17 @@ def warn_unfinished(chosen: "Trial", alone: "Trial") -> None:
             f"the independent rows (lambda {alone.penalties.lam:g}) have not converged after "
             f"{len(alone.solved.values) - 1} steps; how far latent tasks are from them is not exact"
         )
+
+
+def warn_edges(outcome: "Outcome") -> None:
+    """Say where the best penalties may lie outside of what was tried."""
+    from mtlcli.workflows.latent_fit import at_edges
+
+    for edge in at_edges(outcome.chosen, outcome.trials):
+        option = edge.partition(" ")[0]
+        console.warn(f"{edge}; the best may lie beyond: give --{option} for each value to try")
+    for edge in at_edges(outcome.alone, outcome.alones):
+        console.warn(f"of the independent rows, {edge}; they may be better than shown")
 
 
 def _show_groups(outcome: "Outcome") -> None:

@@ -32,11 +32,11 @@ class Grid:
     :param ridge: of the independent rows that W = L S is compared with.
     """
 
-    mu: Sequence[float] = (3e-3, 1e-2, 3e-2, 1e-1)
+    mu: Sequence[float] = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
     gamma: Sequence[float] = (0.0, 3e-4)
     lam: Sequence[float] = (1e-2,)
     latents: Sequence[int] = (0,)
-    ridge: Sequence[float] = (1e-2, 3e-2, 1e-1, 3e-1, 1.0, 3.0, 10.0)
+    ridge: Sequence[float] = (3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0, 3.0, 10.0, 30.0)
 
     def settings(self, attributes: int) -> list[tuple[Penalties, int]]:
         """The combinations, each with its number of latent tasks."""
@@ -158,6 +158,22 @@ def _each(items: Sequence[Item], seen: Callable[[], None]) -> Iterator[Item]:
 def best_first(trials: Sequence[Trial]) -> list[Trial]:
     """By falling score; equal ones keep their order, and a score that is unknown comes last."""
     return sorted(trials, key=lambda trial: -trial.score if trial.score == trial.score else 1.0)
+
+
+def at_edges(chosen: Trial, trials: Sequence[Trial]) -> list[str]:
+    """Which penalties of the chosen trial are the least or the largest tried, in words.
+
+    0 is no edge, since there is nothing below it.
+    """
+    found = []
+    for name, key in (("mu", "mu"), ("gamma", "gamma"), ("lambda", "lam")):
+        tried = {getattr(trial.penalties, key) for trial in trials}
+        value = getattr(chosen.penalties, key)
+        if len(tried) > 1 and value == max(tried):
+            found.append(f"{name} {value:g} is the largest tried")
+        elif len(tried) > 1 and value == min(tried) > 0:
+            found.append(f"{name} {value:g} is the smallest tried")
+    return found
 
 
 def score(task: Attributes, features: Features, weights: Tensor, bias: Tensor) -> Metrics:

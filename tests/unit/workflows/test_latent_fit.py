@@ -12,7 +12,7 @@ from mtlcli.tasks.attributes import Attributes
 from mtlcli.tasks.latent.objective import Factors, Penalties
 from mtlcli.tasks.latent.solver import Effort, Solved
 from mtlcli.workflows.latent_features import Features
-from mtlcli.workflows.latent_fit import Fit, Grid, Trial, best_first, score, users
+from mtlcli.workflows.latent_fit import Fit, Grid, Trial, at_edges, best_first, score, users
 
 NAMES, GROUPS = ("a", "b", "c", "d"), torch.tensor([0, 0, 1, 1])
 
@@ -112,6 +112,25 @@ def test_the_best_come_first_and_the_unknown_last() -> None:
     ranked = best_first([replace(trial, score=s) for s in (0.2, math.nan, 0.9, 0.5)])
     assert [t.score for t in ranked[:3]] == [0.9, 0.5, 0.2]
     assert math.isnan(ranked[3].score)
+
+
+@pytest.mark.parametrize(
+    ("mu", "gamma", "told"),
+    [
+        (0.01, 0.0, []),
+        (0.001, 0.0, ["mu 0.001 is the smallest tried"]),
+        (0.1, 0.0, ["mu 0.1 is the largest tried"]),
+        (0.01, 0.3, ["gamma 0.3 is the largest tried"]),
+    ],
+)
+def test_a_penalty_at_the_edge_of_what_was_tried_is_told(
+    mu: float, gamma: float, told: list[str]
+) -> None:
+    nothing = Factors(torch.zeros(1, 1), torch.zeros(1, 1), torch.zeros(1))
+    grid = Grid(mu=(0.001, 0.01, 0.1), gamma=(0.0, 0.3), lam=(1.0,))
+    trials = [Trial(p, k, 0.5, Solved(nothing), nothing) for p, k in grid.settings(1)]
+    chosen = next(t for t in trials if (t.penalties.mu, t.penalties.gamma) == (mu, gamma))
+    assert at_edges(chosen, trials) == told
 
 
 def test_users_are_the_groups_above_one_percent() -> None:
