@@ -24,7 +24,8 @@ def test_what_is_saved_comes_back(tmp_path: Path) -> None:
     save(path, made)
     back = load(path)
     assert torch.equal(back.embeddings, made.embeddings)
-    assert replace(back, embeddings=made.embeddings) == made
+    rest = [{k: v for k, v in vars(g).items() if k != "embeddings"} for g in (back, made)]
+    assert rest[0] == rest[1]
     assert back.identities == ["ann", "bób"]
     first = path.read_bytes()
     save(path, made)
