@@ -1,9 +1,7 @@
 """What every dense task kind promises: splits of a set add up, unlabelled pixels do nothing."""
 
 import math
-from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -11,66 +9,22 @@ from torch.nn import functional as F
 
 from mtlcli import catalog, registry
 from mtlcli.errors import UsageError
-from mtlcli.io.column import Column
-from mtlcli.tasks.boundary import Boundary
-from mtlcli.tasks.colours import UNKNOWN
 from mtlcli.tasks.dense import DenseTask
-from mtlcli.tasks.depth import Depth
 from mtlcli.tasks.normals import Normals
-from mtlcli.tasks.segmentation import Segmentation
+from tests.unit.tasks.dense_cases import (
+    HEIGHT,
+    IMAGES,
+    SYMMETRIC,
+    TASKS,
+    VECTORS,
+    WIDTH,
+    batch_of,
+    every_task,
+    perfect,
+    target_of,
+)
 
-PARTS = Column("segmentation", ("sky", "road", "car"), ignore=255, encoding="index")
-EDGES = Column("boundary", ("no boundary", "boundary"), ignore=255, encoding="index")
-VECTORS = Column("normals", encoding="normals")
-METRES = Column("depth", low=0.5, high=10, unit="m", encoding="depth")
-SMALL: dict[str, Any] = {"width": 4, "rate": 2, "dropout": 0.0}
-TASKS: dict[str, DenseTask] = {
-    "segmentation": Segmentation("seg", PARTS, **SMALL),
-    "weighted": Segmentation("seg", PARTS, class_weights={"sky": 0.0, "car": 2.5}, **SMALL),
-    "normals": Normals("normals", VECTORS, **SMALL),
-    "raw normals": Normals("normals", VECTORS, encoding_space="raw", **SMALL),
-    "l1": Depth("depth", METRES, **SMALL),
-    "scale-invariant": Depth("depth", METRES, loss="scale_invariant", **SMALL),
-    "berhu": Depth("depth", METRES, loss="berhu", **SMALL),
-    "boundary": Boundary("edges", EDGES, tolerance=1, **SMALL),
-}
-#: the vectors of the encoding are all of one octant, so raw angles change in a mirror.
-SYMMETRIC = {name: task for name, task in TASKS.items() if name != "raw normals"}
-every_task = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 HISTOGRAMS = {"angles", "raw_angles", "predicted", "right", "found"}
-IMAGES, HEIGHT, WIDTH = 6, 11, 14
-Parts = tuple[Tensor, Tensor, Tensor]
-
-
-def _target(task: DenseTask) -> Tensor:
-    """A quarter of the pixels is unlabelled."""
-    known = torch.rand(IMAGES, HEIGHT, WIDTH) > 0.25
-    if task.kind == "normals":
-        vectors = F.normalize(torch.randn(IMAGES, 3, HEIGHT, WIDTH), dim=1)
-        pixels = (127.5 * (vectors + 1)).floor().clamp(0, 254).to(torch.uint8)
-        return pixels.masked_fill(~known.unsqueeze(1), 255)
-    if task.kind == "depth":
-        return (torch.rand(IMAGES, HEIGHT, WIDTH) * 9 + 0.5).masked_fill(~known, 0)
-    classes = 3 if task.kind == "segmentation" else 2
-    values = torch.randint(0, classes, (IMAGES, HEIGHT, WIDTH), dtype=torch.uint8)
-    return values.masked_fill(~known, 255)
-
-
-def _batch(task: DenseTask) -> Parts:
-    """Outputs at label size, targets, and weights of which every third is 0."""
-    output = torch.randn(IMAGES, task.outputs, HEIGHT, WIDTH) * 2
-    return output, _target(task), torch.tensor([1.0, 1.0, 0.0] * (IMAGES // 3))
-
-
-def _perfect(task: DenseTask, target: Tensor) -> Tensor:
-    """The output that says what the target says."""
-    if isinstance(task, Normals):
-        return target.float() if task.space == "raw" else task.truth(target)
-    if isinstance(task, Depth):
-        return torch.expm1(target.clamp(min=0.01) / task.scale).log().unsqueeze(1)
-    if task.kind == "boundary":
-        return (target.unsqueeze(1) == 1).float() * 60 - 30
-    return F.one_hot(target.long() % 3, 3).permute(0, 3, 1, 2).float() * 30
 
 
 def _scores(task: DenseTask, *batch: Tensor) -> dict[str, float]:
@@ -88,7 +42,7 @@ def test_every_dense_kind_is_tried() -> None:
 def test_the_metrics_lead_with_those_of_the_kind(task: DenseTask) -> None:
     metrics = task.metrics()
     fresh = {key: value.clone() for key, value in metrics.state.items()}
-    metrics.update(*_batch(task))
+    metrics.update(*batch_of(task))
     scores = list(metrics.compute())
     assert scores[: len(task.directions)] == list(task.directions)
     assert task.primary == scores[0]
@@ -101,7 +55,7 @@ def test_the_metrics_lead_with_those_of_the_kind(task: DenseTask) -> None:
 def test_states_of_parts_add_up_to_the_whole_and_do_not_grow(
     task: DenseTask, cuts: list[int]
 ) -> None:
-    batch = _batch(task)
+    batch = batch_of(task)
     whole = task.metrics()
     whole.update(*batch)
     ranks = [task.metrics(), task.metrics()]
@@ -120,7 +74,7 @@ def test_states_of_parts_add_up_to_the_whole_and_do_not_grow(
 @every_task
 @pytest.mark.parametrize("cuts", [[1], [2, 5]])
 def test_the_mean_over_a_batch_is_that_over_its_parts(task: DenseTask, cuts: list[int]) -> None:
-    batch = _batch(task)
+    batch = batch_of(task)
     parts = list(zip(*(torch.tensor_split(x, cuts) for x in batch), strict=True))
     loss = torch.stack([task.loss(*part) for part in parts]).sum()
     count = torch.stack([task.count(*part[1:]) for part in parts]).sum()
@@ -133,7 +87,7 @@ def test_the_mean_over_a_batch_is_that_over_its_parts(task: DenseTask, cuts: lis
 @every_task
 @pytest.mark.parametrize("extra", [(0, 5, 0, 3), (4, 0, 2, 0), (1, 1, 1, 1)])
 def test_ignored_padding_changes_nothing(task: DenseTask, extra: tuple[int, int, int, int]) -> None:
-    output, target, weight = _batch(task)
+    output, target, weight = batch_of(task)
     padded = F.pad(target, extra, value=0 if task.kind == "depth" else 255)
     noise = torch.randn(IMAGES, task.outputs, *padded.shape[-2:]) * 50
     left, right, top, bottom = extra
@@ -148,7 +102,7 @@ def test_ignored_padding_changes_nothing(task: DenseTask, extra: tuple[int, int,
 
 @every_task
 def test_rows_without_a_label_change_nothing(task: DenseTask) -> None:
-    output, target, weight = _batch(task)
+    output, target, weight = batch_of(task)
     seen = weight > 0
     without = output[seen], target[seen], weight[seen]
     output[~seen] = math.nan
@@ -160,7 +114,7 @@ def test_rows_without_a_label_change_nothing(task: DenseTask) -> None:
 
 @every_task
 def test_only_labelled_pixels_have_a_gradient(task: DenseTask) -> None:
-    output, target, weight = _batch(task)
+    output, target, weight = batch_of(task)
     output.requires_grad_()
     torch.autograd.backward(task.loss(output, target, weight))
     assert output.grad is not None and output.grad.isfinite().all() and output.grad.any()
@@ -173,7 +127,7 @@ def test_only_labelled_pixels_have_a_gradient(task: DenseTask) -> None:
 def test_without_a_label_loss_and_gradient_are_zero_and_scores_unknown(
     task: DenseTask, blank: str
 ) -> None:
-    output, target, weight = _batch(task)
+    output, target, weight = batch_of(task)
     if blank == "rows":
         weight = weight * 0
     else:
@@ -190,8 +144,8 @@ def test_without_a_label_loss_and_gradient_are_zero_and_scores_unknown(
 
 @every_task
 def test_a_perfect_prediction_scores_perfectly(task: DenseTask) -> None:
-    _, target, weight = _batch(task)
-    output = _perfect(task, target)
+    _, target, weight = batch_of(task)
+    output = perfect(task, target)
     scores = _scores(task, output, target, weight)
     if task.kind == "normals" and isinstance(task, Normals) and task.space == "raw":
         scores = {name: value for name, value in scores.items() if name.startswith("raw_")}
@@ -208,7 +162,7 @@ def test_a_perfect_prediction_scores_perfectly(task: DenseTask) -> None:
 
 @pytest.mark.parametrize("task", SYMMETRIC.values(), ids=SYMMETRIC)
 def test_mirroring_changes_no_score(task: DenseTask) -> None:
-    output, target, weight = _batch(task)
+    output, target, weight = batch_of(task)
     flipped, mirrored = output.flip(-1), target.flip(-1)
     if task.kind == "normals":
         known = (mirrored != 255).any(1)
@@ -228,7 +182,7 @@ def test_mirroring_changes_no_score(task: DenseTask) -> None:
 @every_task
 @pytest.mark.parametrize("scale", [0.0, 1e4])
 def test_extreme_outputs_have_finite_losses_and_gradients(task: DenseTask, scale: float) -> None:
-    output, target, weight = _batch(task)
+    output, target, weight = batch_of(task)
     output = (output * scale).requires_grad_()
     loss = task.loss(output, target, weight)
     torch.autograd.backward(loss)
@@ -237,7 +191,7 @@ def test_extreme_outputs_have_finite_losses_and_gradients(task: DenseTask, scale
 
 @every_task
 def test_low_precision_is_taken_in_full_precision(task: DenseTask) -> None:
-    output, target, weight = _batch(task)
+    output, target, weight = batch_of(task)
     low = output.bfloat16()
     full = task.loss(low.float(), target, weight)
     torch.testing.assert_close(task.loss(low, target, weight), full)
@@ -251,7 +205,7 @@ def test_low_precision_is_taken_in_full_precision(task: DenseTask) -> None:
 
 @every_task
 def test_a_nan_output_makes_no_score_look_good(task: DenseTask) -> None:
-    output, target, weight = _batch(task)
+    output, target, weight = batch_of(task)
     score = _scores(task, torch.full_like(output, math.nan), target, weight)[task.primary]
     assert math.isnan(score) or score < 0.3
 
@@ -268,82 +222,9 @@ def test_a_head_answers_at_the_size_of_its_features(task: DenseTask) -> None:
 def test_outputs_are_brought_to_the_size_of_the_labels_once(task: DenseTask) -> None:
     small = torch.randn(IMAGES, task.outputs, 3, 4)
     wanted = F.interpolate(small, (HEIGHT, WIDTH), mode="bilinear", align_corners=False)
-    enlarged = task.at_size_of(small, _target(task))
+    enlarged = task.at_size_of(small, target_of(task))
     assert enlarged.equal(wanted) and task.resize(small, (HEIGHT, WIDTH)).equal(wanted)
-    assert task.at_size_of(enlarged, _target(task)) is enlarged
-
-
-@every_task
-def test_answers_and_truths_have_one_form(task: DenseTask) -> None:
-    output, target, _ = _batch(task)
-    answer, truth = task.answer(output), task.truth(target)
-    assert answer.dtype == truth.dtype and answer.shape == truth.shape
-    assert answer.device.type == "cpu"
-    answer, truth = task.answer(_perfect(task, target)), task.truth(target)
-    if task is not TASKS["raw normals"]:  # which of two normals is meant it does not know
-        valid = task.valid(target)
-        each = [x.movedim(1, -1)[valid] if x.ndim == 4 else x[valid] for x in (answer, truth)]
-        torch.testing.assert_close(*each, rtol=1e-4, atol=1e-4)
-
-
-@every_task
-def test_pictures_of_answers_are_colours_and_grey_where_undefined(task: DenseTask) -> None:
-    output, target, _ = _batch(task)
-    valid = task.valid(target)[0].numpy()
-    for values in (task.answer(output)[0].numpy(), task.truth(target)[0].numpy()):
-        painted = task.paint(values)
-        assert painted.dtype == np.uint8 and painted.shape == (HEIGHT, WIDTH, 3)
-    grey = (task.paint(task.truth(target)[0].numpy()) == UNKNOWN).all(2)
-    np.testing.assert_array_equal(grey, ~valid)
-    assert len(dict(task.legend())) == len(task.legend()) >= 2
-    assert len({colour for _, colour in task.legend()}) == len(task.legend())
-
-
-@every_task
-def test_what_is_stored_of_a_truth_is_its_label(task: DenseTask) -> None:
-    target = _target(task)[:1]
-    stored = task.stored(task.truth(target)[0].numpy())
-    if task.kind == "depth":
-        np.testing.assert_allclose(stored / 1000, target[0], atol=0.0006)
-        assert stored.dtype == np.uint16
-        return
-    assert stored.dtype == np.uint8
-    label = target[0].movedim(0, -1).numpy() if task.kind == "normals" else target[0].numpy()
-    if task.kind == "boundary":
-        label = np.array([0, 255])[(label == 1).astype(int)]
-    off = np.abs(stored.astype(int) - label)
-    assert off.max() <= (1 if task.kind == "normals" else 0)
-    assert ((stored == 255) == (label == 255)).all()
-
-
-@every_task
-def test_a_nan_answer_can_be_painted_and_stored(task: DenseTask) -> None:
-    answer = task.answer(torch.full((1, task.outputs, 2, 3), math.nan))[0].numpy()
-    assert task.paint(answer).shape == (2, 3, 3) and task.stored(answer).shape[:2] == (2, 3)
-
-
-@every_task
-def test_decoded_answers_are_plain_values_with_a_caption(task: DenseTask) -> None:
-    decoded = task.decode(_batch(task)[0])
-    assert len(decoded) == IMAGES
-    for answer in decoded:
-        assert _plain(answer)
-        assert 0 < len(task.caption(answer)) < 30
-
-
-def _plain(value: Any) -> bool:
-    if isinstance(value, dict):
-        return all(type(key) is str and _plain(inner) for key, inner in value.items())
-    return type(value) in (str, int, float)
-
-
-@every_task
-def test_agreement_is_a_share_for_classes_and_a_distance_otherwise(task: DenseTask) -> None:
-    one, two = _batch(task)[0], _batch(task)[0]
-    share, apart = task.agreement(one, one)
-    assert (share, apart) == ((1, None) if task.kind == "segmentation" else (None, 0))
-    share, apart = task.agreement(one, two)
-    assert (0 < share < 1) if share is not None else (apart is not None and apart > 0)
+    assert task.at_size_of(enlarged, target_of(task)) is enlarged
 
 
 def test_a_dilation_of_0_is_refused() -> None:
