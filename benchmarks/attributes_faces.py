@@ -7,7 +7,8 @@ For every share of the training labels and every seed: a subset of the training 
 trained on it alone with independent heads, its features computed once, and on those the last layer
 solved again: with independent rows of weights, and as W = L S. All penalties are chosen on ``val``;
 scores are on ``test``. ``attributes/scores.csv`` gets one row per way and group; what is there
-already is not computed again. ``--lose entries`` keeps all rows and a share of their labels, each
+already is not computed again; ``trials.csv`` has every penalty that was tried with the norm and the
+rank of W for scaled features. ``--lose entries`` keeps all rows and a share of their labels, each
 attribute's at random; ``--features own`` gives each attribute a network of its own. Either needs a
 folder of its own.
 """
@@ -32,7 +33,7 @@ from mtlcli.tasks.latent.groups import index_groups
 from mtlcli.tasks.latent.solver import Effort
 from mtlcli.workflows import build, checks
 from mtlcli.workflows.latent_features import features_of
-from mtlcli.workflows.latent_fit import Fit, Grid, score
+from mtlcli.workflows.latent_fit import Fit, Grid, Trial, score
 from mtlcli.workflows.train import Start, train
 
 BANDS = {"0-12": 12, "13-19": 19, "20-29": 29, "30-44": 44, "45-59": 59, "60+": 200}
@@ -114,7 +115,7 @@ def trunk(options: argparse.Namespace, data: Path, share: float, seed: int) -> P
 
 
 def ways(checkpoint: Path, data: Path) -> dict[str, tuple[Metrics, dict[str, Any]]]:
-    """Way → its metrics on ``test``, and what was chosen on ``val``."""
+    """Way → its metrics on ``test``, and what was chosen on ``val``; all trials go to a CSV."""
     loaded = build.load_model(checkpoint)
     task: Any = loaded.tasks["attributes"]
     world = World(torch.device("cpu"))
@@ -135,11 +136,27 @@ def ways(checkpoint: Path, data: Path) -> dict[str, tuple[Metrics, dict[str, Any
             searches["independent"] = fit.search_independent
         for way, search in searches.items():
             began = time.process_time()
-            best = search(GRID, Effort())[0]
+            trials = search(GRID, Effort())
+            note_trials(data.parent / "trials.csv", data.name, way, trials)
+            best = trials[0]
             chosen = best.plain() | {"seconds": round(time.process_time() - began, 1)}
             factors = best.factors
             found[way] = score(task, test, factors.weights, factors.bias), chosen
     return found
+
+
+def note_trials(path: Path, dataset: str, way: str, trials: list[Trial]) -> None:
+    """A row per penalty: the score on ``val``, ‖W‖ and the rank of W."""
+    rows = []
+    for trial in trials:
+        sizes = torch.linalg.svdvals(trial.solved.factors.weights)
+        rank = int((sizes > 1e-4 * sizes.max()).sum())
+        tried = {"mu": trial.penalties.mu, "lambda": trial.penalties.lam, "val": trial.score}
+        rows.append(
+            {"data": dataset, "way": way, **tried, "norm": float(sizes.norm()), "rank": rank}
+        )
+    frame = pd.DataFrame(rows).sort_values(["mu", "lambda"]).round(5)
+    frame.to_csv(path, mode="a", index=False, header=not path.is_file())
 
 
 def table(share: float, seed: int, found: dict[str, tuple[Metrics, dict[str, Any]]]) -> list[Any]:
