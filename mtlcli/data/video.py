@@ -68,7 +68,7 @@ def frames(path: str | Path, *, threads: int = 1) -> Iterator[Frame]:
     :raises MissingError: PyAV is not installed.
     :raises DataError: the file is no video, holds no picture, or breaks off in the middle.
     """
-    upright = _Upright()
+    upright = Upright()
     with _opened(path, threads) as (container, stream):
         for index, frame in enumerate(container.decode(stream)):
             yield Frame(index, frame.time or 0.0, upright(frame))
@@ -123,7 +123,7 @@ def _taken(
     container: "InputContainer", stream: "VideoStream", wanted: np.ndarray
 ) -> tuple[dict[int, np.ndarray], int]:
     """The frames of these indices that there are, and how many were decoded for them."""
-    last, chosen, upright = int(wanted.max()), set(wanted.tolist()), _Upright()
+    last, chosen, upright = int(wanted.max()), set(wanted.tolist()), Upright()
     found: dict[int, np.ndarray] = {}
     seen = 0
     for index, frame in enumerate(container.decode(stream)):
@@ -170,7 +170,7 @@ def _claimed(container: "InputContainer", stream: "VideoStream") -> int:
     return stream.frames or sum(packet.size > 0 for packet in container.demux(stream))
 
 
-class _Upright:
+class Upright:
     """Frames to their pixels, turned by quarters as the file says.
 
     One converter serves all frames of a video: a frame's own would be set up anew for each.

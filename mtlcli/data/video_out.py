@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from mtlcli.data.video import Frame, require
+from mtlcli.data.video import Frame, Upright, require
 from mtlcli.errors import DataError, MissingError
 
 if TYPE_CHECKING:
@@ -129,7 +129,8 @@ def filmed(camera: int) -> Iterator[Frame]:
 def _live(container: "InputContainer") -> Iterator[Frame]:
     """The frames of a camera, whose clock may have run for long when the first one comes."""
     first: float | None = None
+    upright = Upright()
     for index, frame in enumerate(container.decode(video=0)):
         now = frame.time or 0.0
         first = now if first is None else first
-        yield Frame(index, now - first, frame.to_ndarray(format="rgb24"))
+        yield Frame(index, now - first, upright(frame))

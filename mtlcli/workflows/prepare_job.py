@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+import shlex
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ class Job:
     def next(self) -> str:
         if not self.preparer.recipe:
             column = next(iter(self.preparer.columns()))
-            return f"mtl train-single {path_of(self.folder, column)}"
+            return shlex.join(["mtl", "train-single", str(path_of(self.folder, column))])
         return next_command(self.preparer.recipe, self.folder, self.usual)
 
 

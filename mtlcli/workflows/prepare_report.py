@@ -1,5 +1,6 @@
 """What ``mtl prepare`` tells at its end: counts per split, labels, faults, the next command."""
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -8,6 +9,7 @@ from typing import Any, Literal
 
 from mtlcli.data.preparers.base import Bad, Item
 from mtlcli.io.column import GAP, PRESENT, Column
+from mtlcli.recipe import load
 
 State = Literal["made", "already there", "shard done", "dry run"]
 
@@ -96,4 +98,5 @@ def _numbers(cells: Sequence[str]) -> list[float]:
 
 def next_command(recipe: str, folder: Path, usual: Path) -> str:
     """How to train on the dataset folder; ``usual`` is where the recipe looks by itself."""
-    return f"mtl train-single {recipe}" + ("" if folder == usual else f" data={folder}")
+    verb = "train-mtl" if len(load.load(recipe).recipe.tasks) > 1 else "train-single"
+    return shlex.join(["mtl", verb, recipe, *([] if folder == usual else [f"data={folder}"])])

@@ -34,19 +34,19 @@ class Swimmers(Preparer):
 
     title: ClassVar[str] = "drawn clips of swimmers: identity and action; needs no download"
     licence: ClassVar[str] = "drawn by mtl; yours"
-    needs: ClassVar[str] = "nothing; draws 480 clips of 24 frames in half a minute"
+    needs: ClassVar[str] = "nothing; draws 1,600 clips of 24 frames in half a minute"
     from_nothing: ClassVar[bool] = True
     examples: ClassVar[tuple[str, ...]] = (
         "", "--count 2000 --identities 20 --unseen identities -o data/swimmers-20",
     )  # fmt: skip
-    recipe: ClassVar[str] = "swimmers/action"
+    recipe: ClassVar[str] = "swimmers/light"
 
     def __init__(
         self,
         root: Path | None,
         out: Path,
         *,
-        count: int = 480,
+        count: int = 1600,
         frames: int = 24,
         size: int = 100,
         identities: int = 4,

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -47,7 +48,9 @@ class _Unplugged:
 
     def decode(self, video: int) -> Iterator[Any]:
         for place in range(2):
-            yield SimpleNamespace(time=5.0 + place, to_ndarray=lambda **_: np.zeros((2, 2, 3)))
+            frame = av.VideoFrame.from_ndarray(np.zeros((16, 16, 3), np.uint8))
+            frame.pts, frame.time_base = 5 + place, Fraction(1)
+            yield frame
         raise av.error.OSError(19, "No such device")
 
 
