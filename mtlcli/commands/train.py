@@ -262,7 +262,10 @@ def _report(outcome: "Outcome", ready: "Ready") -> None:
     for task, metrics in outcome.scores.items():
         line = "  ".join(f"{metric} {value:.4g}" for metric, value in metrics.items())
         console.result(f"{task}: {line}")
-    console.result(f"best of {outcome.epochs} epochs: {outcome.best_epoch}, on val; saved {best}")
+    console.result(
+        f"best of {outcome.epochs} epochs on val: {outcome.best_epoch} (* is the best so far); "
+        f"saved {best}"
+    )
     if len(tasks) == 1:
         console.result(f"next: mtl fuse {best} OTHER.st -o nddr")
     else:
